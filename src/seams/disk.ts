@@ -1,0 +1,138 @@
+/**
+ * Files, as the broker's log and the file sink see them. Only this file touches `node:fs`, so that a test can hand in a
+ * disk that fills up, fails to sync or forgets what was not synced. Errors are the system's own (`code` ENOSPC, EEXIST …).
+ */
+import { constants } from 'node:fs'
+import {
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  statfs,
+  unlink,
+} from 'node:fs/promises'
+
+export interface DiskFile {
+  size(): Promise<number>
+  /** Bytes from `position` on: `length` of them, or fewer at the end of the file. */
+  read(position: number, length: number): Promise<Buffer>
+  /** Writes everything, one piece after the other, at `position`; without it at the end of an `append` file. */
+  write(pieces: readonly Uint8Array[], position?: number): Promise<void>
+  truncate(length: number): Promise<void>
+  /** Data and size reach the disk. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+/** read: must exist. update: read and write, must exist. create: read and write, must not exist. replace: emptied. append: created if missing. */
+export type OpenMode = 'read' | 'update' | 'create' | 'replace' | 'append'
+
+export interface Disk {
+  open(path: string, mode: OpenMode): Promise<DiskFile>
+  readFile(path: string): Promise<Buffer>
+  /** Names in a folder, sorted; a missing folder has none. */
+  list(path: string): Promise<string[]>
+  /** undefined if there is nothing at this path. */
+  stat(path: string): Promise<{ size: number; modifiedMs: number; isDirectory: boolean } | undefined>
+  makeDirectory(path: string): Promise<void>
+  rename(from: string, to: string): Promise<void>
+  /** A second name for the same file; EEXIST if the name is taken. The atomic "create once". */
+  link(from: string, to: string): Promise<void>
+  /** Removing what is not there is no error. */
+  remove(path: string): Promise<void>
+  removeDirectory(path: string): Promise<void>
+  /** Names made, renamed or removed in this folder reach the disk. */
+  syncDirectory(path: string): Promise<void>
+  freeBytes(path: string): Promise<number>
+}
+
+const flags: Record<OpenMode, string | number> = {
+  read: 'r',
+  update: 'r+',
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+  replace: 'w+',
+  append: 'a+',
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT'
+}
+
+function fileOf(handle: FileHandle): DiskFile {
+  return {
+    size: async () => (await handle.stat()).size,
+    async read(position, length) {
+      const buffer = Buffer.allocUnsafeSlow(length)
+      let filled = 0
+      while (filled < length) {
+        const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled)
+        if (bytesRead === 0) break
+        filled += bytesRead
+      }
+      return filled === length ? buffer : buffer.subarray(0, filled)
+    },
+    async write(pieces, position) {
+      let at = position
+      for (const piece of pieces) {
+        for (let written = 0; written < piece.length;) {
+          const { bytesWritten } = await handle.write(piece, written, piece.length - written, at)
+          written += bytesWritten
+          if (at !== undefined) at += bytesWritten
+        }
+      }
+    },
+    truncate: (length) => handle.truncate(length),
+    sync: () => handle.datasync(),
+    close: () => handle.close(),
+  }
+}
+
+export const systemDisk: Disk = {
+  open: async (path, mode) => fileOf(await open(path, flags[mode])),
+  readFile: (path) => readFile(path),
+  async list(path) {
+    try {
+      return (await readdir(path)).sort()
+    } catch (error) {
+      if (isMissing(error)) return []
+      throw error
+    }
+  },
+  async stat(path) {
+    try {
+      const found = await stat(path)
+      return { size: found.size, modifiedMs: found.mtimeMs, isDirectory: found.isDirectory() }
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  },
+  makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
+  rename: (from, to) => rename(from, to),
+  link: (from, to) => link(from, to),
+  async remove(path) {
+    try {
+      await unlink(path)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+  },
+  removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+  async syncDirectory(path) {
+    const handle = await open(path, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  },
+  async freeBytes(path) {
+    const { bavail, bsize } = await statfs(path)
+    return bavail * bsize
+  },
+}

@@ -1,0 +1,104 @@
+/**
+ * Byte streams between two addresses. Only this file touches `node:net`; TLS joins here when it comes.
+ *
+ * A `Connection` calls `onData` with chunks in order (a chunk belongs to the receiver), then `onClose` exactly once,
+ * with the cause if it broke. `write` takes buffers that must not change afterwards and returns false when the peer reads more
+ * slowly than we write: then `onDrain` says when to go on.
+ */
+import { connect as connectSocket, createServer, type Socket } from 'node:net'
+
+export interface ConnectionListener {
+  onData(chunk: Buffer): void
+  onDrain?(): void
+  onClose(cause: Error | undefined): void
+}
+
+export interface Connection {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** Must be called once, before anything is received. */
+  listen(listener: ConnectionListener): void
+  write(buffers: readonly Buffer[]): boolean
+  /** Stops and resumes reading: backpressure towards the peer. */
+  pause(): void
+  resume(): void
+  /** Sends what was written, then closes. */
+  end(): void
+  /** Closes at once. */
+  destroy(): void
+}
+
+export interface Listening {
+  readonly host: string
+  readonly port: number
+  /** Accepts nothing more; connections that exist go on. */
+  close(): Promise<void>
+}
+
+export interface Transport {
+  /** Rejects with the system's error (`ECONNREFUSED` …) or when `signal` aborts. */
+  connect(address: { host: string; port: number }, signal?: AbortSignal): Promise<Connection>
+  /** Port 0 takes a free one. */
+  listen(address: { host: string; port: number }, onConnection: (connection: Connection) => void): Promise<Listening>
+}
+
+function connectionOf(socket: Socket): Connection {
+  let cause: Error | undefined
+  socket.setNoDelay(true)
+  socket.on('error', (error) => (cause = error))
+  return {
+    remoteAddress: socket.remoteAddress ?? '',
+    remotePort: socket.remotePort ?? 0,
+    listen(listener) {
+      socket.on('data', (chunk: Buffer) => listener.onData(chunk))
+      if (listener.onDrain) socket.on('drain', () => listener.onDrain!())
+      if (socket.closed) listener.onClose(cause)
+      else socket.on('close', () => listener.onClose(cause))
+    },
+    write(buffers) {
+      if (buffers.length === 1) return socket.write(buffers[0]!)
+      socket.cork()
+      let accepted = true
+      for (const buffer of buffers) accepted = socket.write(buffer)
+      socket.uncork()
+      return accepted
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    end: () => void socket.end(),
+    destroy: () => void socket.destroy(),
+  }
+}
+
+export const systemTransport: Transport = {
+  connect({ host, port }, signal) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(new Error('aborted', { cause: signal.reason }))
+      const socket = connectSocket({ host, port })
+      const abort = () => socket.destroy(new Error('aborted', { cause: signal?.reason }))
+      signal?.addEventListener('abort', abort, { once: true })
+      socket.once('error', reject)
+      socket.once('connect', () => {
+        signal?.removeEventListener('abort', abort)
+        socket.off('error', reject)
+        resolve(connectionOf(socket))
+      })
+      socket.once('close', () => signal?.removeEventListener('abort', abort))
+    })
+  },
+  listen({ host, port }, onConnection) {
+    return new Promise((resolve, reject) => {
+      const server = createServer((socket) => onConnection(connectionOf(socket)))
+      server.once('error', reject)
+      server.listen({ host, port }, () => {
+        server.off('error', reject)
+        const address = server.address() as { address: string; port: number }
+        resolve({
+          host: address.address,
+          port: address.port,
+          close: () => new Promise((done) => server.close(() => done())),
+        })
+      })
+    })
+  },
+}
