@@ -1,0 +1,248 @@
+/**
+ * Apache Kafka itself, for the tests that compare against the real thing: fetched with Maven where it is missing, started in a
+ * temporary folder on free loopback ports, stopped by the one who started it. Also runs Kafka's own command-line classes.
+ *
+ * One node carries broker and controller; three nodes share the controller of the first.
+ */
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream, existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, connect } from 'node:net'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { until } from '../support/until.ts'
+
+const VERSION = '4.3.1'
+const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice', `kafka-${VERSION}`)
+const run = promisify(execFile)
+
+const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>sluice.test</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${VERSION}</version></dependency>
+</dependencies></project>
+`
+
+/** The class path of Apache Kafka, fetched first where it is missing. */
+export async function kafkaClassPath(): Promise<string> {
+  const libs = join(CACHE, 'libs')
+  if (!existsSync(join(libs, `kafka-tools-${VERSION}.jar`))) {
+    await mkdir(CACHE, { recursive: true })
+    await writeFile(join(CACHE, 'pom.xml'), POM)
+    await run(
+      'mvn',
+      ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${libs}`, '-DincludeScope=runtime'],
+      { cwd: CACHE },
+    )
+  }
+  return join(libs, '*')
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+export interface KafkaNode {
+  readonly id: number
+  readonly port: number
+  /** SIGKILL: nothing is flushed. */
+  kill(): Promise<void>
+  /** SIGTERM: a controlled shutdown. */
+  stop(): Promise<void>
+  start(): Promise<void>
+}
+
+export interface KafkaCluster {
+  readonly bootstrapServers: string
+  readonly nodes: readonly KafkaNode[]
+  /** Stops every node and removes the folder. */
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+export interface KafkaOptions {
+  nodes?: 1 | 3
+  /** Broker properties beside those that a small test cluster needs. */
+  properties?: Readonly<Record<string, string | number | boolean>>
+}
+
+export async function startKafka({ nodes: count = 1, properties = {} }: KafkaOptions = {}): Promise<KafkaCluster> {
+  const classPath = await kafkaClassPath()
+  const directory = await mkdtemp(join(tmpdir(), 'sluice-kafka-'))
+  const controllerPort = await freePort()
+  const replication = Math.min(count, 3)
+  const nodes: (KafkaNode & { process(): ChildProcess | undefined })[] = []
+  for (let id = 1; id <= count; id++) {
+    const folder = join(directory, String(id))
+    await mkdir(folder)
+    const port = await freePort()
+    await writeFile(
+      join(folder, 'server.properties'),
+      propertiesOf({ id, port, controllerPort, folder, replication, properties }),
+    )
+    await run('java', [
+      '-cp',
+      classPath,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      'AAAAAAAAQACAAAAAAAAAAA',
+      '-c',
+      join(folder, 'server.properties'),
+    ])
+    nodes.push(nodeOf(id, port, folder, classPath))
+  }
+  const stop = async () => {
+    // The controller goes last, or the others wait for it in their controlled shutdown.
+    for (const node of nodes.toReversed()) await node.stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    await Promise.all(nodes.map((node) => node.start()))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    bootstrapServers: nodes.map((node) => `127.0.0.1:${node.port}`).join(','),
+    nodes,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+interface NodeSettings {
+  id: number
+  port: number
+  controllerPort: number
+  folder: string
+  replication: number
+  properties: Readonly<Record<string, string | number | boolean>>
+}
+
+function propertiesOf({ id, port, controllerPort, folder, replication, properties }: NodeSettings): string {
+  const controller = id === 1
+  const settings = {
+    'process.roles': controller ? 'broker,controller' : 'broker',
+    'node.id': id,
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port}${controller ? `,CONTROLLER://127.0.0.1:${controllerPort}` : ''}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names': 'CONTROLLER',
+    'inter.broker.listener.name': 'PLAINTEXT',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': join(folder, 'log'),
+    'offsets.topic.replication.factor': replication,
+    'offsets.topic.num.partitions': 4,
+    'transaction.state.log.replication.factor': replication,
+    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.num.partitions': 4,
+    'group.initial.rebalance.delay.ms': 0,
+    ...properties,
+  }
+  return Object.entries(settings)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+function nodeOf(
+  id: number,
+  port: number,
+  folder: string,
+  classPath: string,
+): KafkaNode & { process(): ChildProcess | undefined } {
+  let child: ChildProcess | undefined
+  const end = async (signal: NodeJS.Signals) => {
+    const running = child
+    if (!running || running.exitCode !== null || running.signalCode !== null) return
+    running.kill(signal)
+    const forced = setTimeout(() => running.kill('SIGKILL'), 20_000)
+    await once(running, 'exit')
+    clearTimeout(forced)
+  }
+  return {
+    id,
+    port,
+    process: () => child,
+    kill: () => end('SIGKILL'),
+    stop: () => end('SIGTERM'),
+    async start() {
+      const output = createWriteStream(join(folder, 'output.log'), { flags: 'a' })
+      const started = spawn('java', [
+        '-Xms256m',
+        '-Xmx512m',
+        '-XX:+UseSerialGC',
+        '-XX:TieredStopAtLevel=1',
+        '-cp',
+        classPath,
+        'kafka.Kafka',
+        join(folder, 'server.properties'),
+      ])
+      child = started
+      started.stdout.pipe(output)
+      started.stderr.pipe(output)
+      const orphan = () => started.kill('SIGKILL')
+      process.once('exit', orphan)
+      started.once('exit', () => process.off('exit', orphan))
+      await until(
+        async () => {
+          if (started.exitCode === null) return accepts(port)
+          throw new Error(
+            `Apache Kafka exited with ${started.exitCode}:\n${(await readFile(join(folder, 'output.log'), 'utf8')).slice(-4000)}`,
+          )
+        },
+        { withinMs: 90_000, everyMs: 100, what: `Apache Kafka node ${id} accepts connections` },
+      )
+    },
+  }
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => (socket.destroy(), resolve(true)))
+    socket.once('error', () => resolve(false))
+  })
+}
+
+export interface ToolResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs a program to its end and never throws for an exit code: the test looks at it. */
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: { input?: string | Buffer; timeoutMs?: number } = {},
+): Promise<ToolResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { timeout: options.timeoutMs ?? 120_000 })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()))
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
+    child.stdin.on('error', () => {})
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code: code ?? -1, stdout, stderr }))
+    child.stdin.end(options.input ?? '')
+  })
+}
+
+/** Runs one of Kafka's own command-line classes, for example `org.apache.kafka.tools.TopicCommand`. */
+export async function kafkaTool(
+  className: string,
+  args: readonly string[],
+  options: { input?: string | Buffer; timeoutMs?: number } = {},
+): Promise<ToolResult> {
+  const java = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', await kafkaClassPath(), className]
+  return runProgram('java', [...java, ...args], options)
+}
