@@ -108,7 +108,9 @@ test('tidy: a function fits on a screen', (t) => {
   t.after(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'oxlint.json')
   writeFileSync(file, JSON.stringify(config))
-  const report = JSON.parse(oxlint(['-c', file, '--format', 'json', 'src'])) as { diagnostics: { message: string; filename: string }[] }
+  const report = JSON.parse(oxlint(['-c', file, '--format', 'json', 'src'])) as {
+    diagnostics: { message: string; filename: string }[]
+  }
   const over: Record<string, number> = {}
   for (const { message, filename } of report.diagnostics) {
     const found = /^The function(?: `([^`]+)`)? has too many lines \((\d+)\)/.exec(message)
