@@ -1,0 +1,355 @@
+/**
+ * One TCP connection to one broker: requests out, responses back in the same order (Kafka answers a connection's
+ * requests in the order of their arrival, so the n-th response belongs to the n-th request; correlation ids check it).
+ *
+ * Opening one agrees on versions first (ApiVersions 4; a broker that is too old for that answers with error 35 in
+ * version 0, which says what it does know). What this file does not do: reconnect, choose a broker, send again.
+ *
+ * Whatever breaks the connection rejects every request that is under way, once. A request that was aborted by its
+ * caller keeps its place in the order; its response is dropped.
+ */
+import { type Api, type RequestInputOf, type ResponseOf } from '../protocol/api.ts'
+import { DecodeError } from '../protocol/decode-error.ts'
+import { KafkaError } from '../protocol/error-codes.ts'
+import { decodeResponse, encodeRequest, FrameSplitter } from '../protocol/frame.ts'
+import { apiVersions } from '../protocol/messages/index.ts'
+import { type Timer } from '../seams/clock.ts'
+import { type Connection } from '../seams/transport.ts'
+import {
+  AbortedError,
+  BrokerUnavailableError,
+  ClosedError,
+  DisconnectedError,
+  RequestTimeoutError,
+  UnsupportedVersionError,
+} from './errors.ts'
+import { type ClientSeams } from './seams.ts'
+
+export interface ConnectionOptions {
+  readonly host: string
+  readonly port: number
+  readonly clientId: string
+  /** For the TCP connection, and once more for the agreement on versions. */
+  readonly setupTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly maxIdleMs: number
+}
+
+export interface SendLimits {
+  readonly minVersion?: number
+  readonly maxVersion?: number
+}
+
+type ApiVersionsResponse = ResponseOf<typeof apiVersions>
+
+interface InFlight {
+  readonly correlationId: number
+  readonly what: string
+  readonly decode: (frame: Buffer) => unknown
+  settled: boolean
+  resolve(value: unknown): void
+  reject(error: Error): void
+  release(): void
+}
+
+/** Nothing that a broker says before versions are agreed on is larger: a port of another protocol is found out early. */
+const HANDSHAKE_MAX_BYTES = 1024 * 1024
+const UNSUPPORTED_VERSION = 35
+const CLIENT_SOFTWARE = { clientSoftwareName: 'sluice', clientSoftwareVersion: '0.1.0' }
+
+export class BrokerConnection {
+  readonly address: string
+  readonly #seams: ClientSeams
+  readonly #options: ConnectionOptions
+  readonly #socket: Connection
+  #splitter = new FrameSplitter(HANDSHAKE_MAX_BYTES)
+  /** First in, first out: `#head` is where the oldest stands. */
+  readonly #inFlight: InFlight[] = []
+  #head = 0
+  #correlationId = 0
+  #versions = new Map<number, readonly [number, number]>()
+  #features = new Map<string, number>()
+  #closed: Error | undefined
+  #closeListener: ((cause: Error) => void) | undefined
+  #idleTimer: Timer | undefined
+  #lastUsedMs: number
+
+  private constructor(seams: ClientSeams, options: ConnectionOptions, socket: Connection) {
+    this.#seams = seams
+    this.#options = options
+    this.#socket = socket
+    this.address = `${options.host}:${options.port}`
+    this.#lastUsedMs = seams.clock.monotonic()
+    const onFrame = (frame: Buffer) => this.#onFrame(frame)
+    socket.listen({
+      onData: (chunk) => {
+        try {
+          this.#splitter.push(chunk, onFrame)
+        } catch (error) {
+          this.#fail(
+            new DisconnectedError(`${this.address} sent what is not Kafka's protocol: ${messageOf(error)}`, error),
+          )
+        }
+      },
+      onClose: (cause) => {
+        const why = cause ? ` (${codeOrMessage(cause)})` : ''
+        this.#fail(new DisconnectedError(`${this.address} closed the connection${why}`, cause))
+      },
+    })
+  }
+
+  /** Connects and agrees on versions. Rejects with BrokerUnavailableError, which names address and cause. */
+  static async open(seams: ClientSeams, options: ConnectionOptions, signal: AbortSignal): Promise<BrokerConnection> {
+    const { host, port, setupTimeoutMs } = options
+    const socket = await connectWithin(seams, options, signal)
+    const connection = new BrokerConnection(seams, options, socket)
+    const abort = () => connection.close(new ClosedError('The client'))
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      await connection.#agreeOnVersions(Math.min(setupTimeoutMs, options.requestTimeoutMs))
+    } catch (error) {
+      connection.close()
+      if (signal.aborted) throw new ClosedError('The client')
+      const address = `${host}:${port}`
+      throw new BrokerUnavailableError(
+        address,
+        `The broker ${address} accepted the connection and did not agree on versions: ${messageOf(error)}. Is it a plain-text Kafka listener?`,
+        error,
+      )
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+    connection.#watchIdle()
+    return connection
+  }
+
+  get isOpen(): boolean {
+    return this.#closed === undefined
+  }
+
+  /** Requests without a response yet. */
+  get inFlight(): number {
+    return this.#inFlight.length - this.#head
+  }
+
+  /** The level of a finalized feature of the cluster, for example `transaction.version`; 0 if it has none. */
+  featureLevel(name: string): number {
+    return this.#features.get(name) ?? 0
+  }
+
+  /** Called once, when the connection is gone, whoever ended it. */
+  onClose(listener: (cause: Error) => void): void {
+    this.#closeListener = listener
+  }
+
+  /** The newest version that both sides and the caller's limits allow. */
+  versionFor(api: Api, { minVersion = 0, maxVersion = Number.POSITIVE_INFINITY }: SendLimits = {}): number {
+    const theirs = this.#versions.get(api.key)
+    if (!theirs) throw new UnsupportedVersionError(`The broker ${this.address} does not know the API ${api.name}`)
+    const oldest = Math.max(api.versions[0], minVersion)
+    const newest = Math.min(api.versions[1], maxVersion)
+    const version = Math.min(newest, theirs[1])
+    if (version >= oldest && version >= theirs[0]) return version
+    throw new UnsupportedVersionError(
+      `The broker ${this.address} speaks ${api.name} in the versions ${theirs[0]} to ${theirs[1]}, and ${oldest} to ${newest} are needed`,
+    )
+  }
+
+  /** Sends, and resolves with the response. Rejects with DisconnectedError, RequestTimeoutError or AbortedError. */
+  send<A extends Api>(
+    api: A,
+    version: number,
+    body: RequestInputOf<A>,
+    options: { timeoutMs?: number; signal?: AbortSignal } = {},
+  ): Promise<ResponseOf<A>> {
+    return this.#send(api, version, body, (frame) => decodeResponse(api, version, frame), options)
+  }
+
+  /** Sends a request that the broker does not answer (Produce with acks=0). */
+  sendWithoutResponse<A extends Api>(api: A, version: number, body: RequestInputOf<A>): void {
+    if (this.#closed) throw this.#closed
+    this.#lastUsedMs = this.#seams.clock.monotonic()
+    this.#socket.write(encodeRequest(api, version, this.#header(), body))
+  }
+
+  /** Ends the connection. Requests under way are rejected with `cause`. */
+  close(cause: Error = new ClosedError(`The connection to ${this.address}`)): void {
+    this.#fail(cause)
+  }
+
+  #header() {
+    this.#correlationId = (this.#correlationId + 1) & 0x7fffffff
+    return { correlationId: this.#correlationId, clientId: this.#options.clientId }
+  }
+
+  #send<T>(
+    api: Api,
+    version: number,
+    body: unknown,
+    decode: (frame: Buffer) => T,
+    { timeoutMs = this.#options.requestTimeoutMs, signal }: { timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<T> {
+    const what = `${api.name} to ${this.address}`
+    return new Promise<T>((resolve, reject) => {
+      if (this.#closed) return reject(this.#closed)
+      if (signal?.aborted) return reject(new AbortedError(what, signal.reason))
+      const { clock } = this.#seams
+      const header = this.#header()
+      const bytes = encodeRequest(api, version, header, body)
+      const abort = () => this.#settle(entry, () => reject(new AbortedError(what, signal?.reason)))
+      const timer = clock.setTimer(timeoutMs, () => this.#onTimeout(entry, timeoutMs))
+      const entry: InFlight = {
+        correlationId: header.correlationId,
+        what,
+        decode,
+        settled: false,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+        release() {
+          timer.cancel()
+          signal?.removeEventListener('abort', abort)
+        },
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#inFlight.push(entry)
+      this.#lastUsedMs = clock.monotonic()
+      this.#socket.write(bytes)
+    })
+  }
+
+  #onTimeout(entry: InFlight, timeoutMs: number): void {
+    if (entry.settled) return
+    const message = `${entry.what}: no response within ${timeoutMs} ms`
+    this.#settle(entry, () => entry.reject(new RequestTimeoutError(message)))
+    this.#fail(new DisconnectedError(`The connection was closed, as another request on it timed out (${message})`))
+  }
+
+  #settle(entry: InFlight, how: () => void): void {
+    if (entry.settled) return
+    entry.settled = true
+    entry.release()
+    how()
+  }
+
+  #onFrame(frame: Buffer): void {
+    if (this.#closed) return
+    const entry = this.#inFlight[this.#head]
+    if (!entry || frame.length < 4 || frame.readInt32BE(0) !== entry.correlationId) {
+      throw new DecodeError('a response that belongs to no request')
+    }
+    this.#head++
+    if (this.#head === this.#inFlight.length || this.#head > 1000) {
+      this.#inFlight.splice(0, this.#head)
+      this.#head = 0
+    }
+    this.#lastUsedMs = this.#seams.clock.monotonic()
+    if (entry.settled) return
+    let response: unknown
+    try {
+      response = entry.decode(frame)
+    } catch (error) {
+      this.#settle(entry, () => entry.reject(error as Error))
+      throw error
+    }
+    this.#settle(entry, () => entry.resolve(response))
+  }
+
+  #fail(cause: Error): void {
+    if (this.#closed) return
+    this.#closed = cause
+    this.#idleTimer?.cancel()
+    this.#socket.destroy()
+    for (const entry of this.#inFlight.splice(0)) this.#settle(entry, () => entry.reject(about(entry.what, cause)))
+    this.#head = 0
+    this.#closeListener?.(cause)
+  }
+
+  async #agreeOnVersions(timeoutMs: number): Promise<void> {
+    let answer = await this.#askVersions(apiVersions.versions[1], timeoutMs)
+    if (answer.errorCode === UNSUPPORTED_VERSION) {
+      const known = answer.apiKeys.find(({ apiKey }) => apiKey === apiVersions.key)
+      answer = await this.#askVersions(Math.min(known?.maxVersion ?? 0, apiVersions.versions[1]), timeoutMs)
+    }
+    if (answer.errorCode !== 0) throw new KafkaError(answer.errorCode, `ApiVersions to ${this.address}`)
+    for (const { apiKey, minVersion, maxVersion } of answer.apiKeys)
+      this.#versions.set(apiKey, [minVersion, maxVersion])
+    for (const { name, maxVersionLevel } of answer.finalizedFeatures) this.#features.set(name, maxVersionLevel)
+    this.#splitter = new FrameSplitter()
+  }
+
+  #askVersions(version: number, timeoutMs: number): Promise<ApiVersionsResponse> {
+    const decode = (frame: Buffer) => {
+      // A broker that does not know this version answers in version 0, whatever was asked.
+      const refused = frame.length >= 6 && frame.readInt16BE(4) === UNSUPPORTED_VERSION
+      return decodeResponse(apiVersions, refused ? 0 : version, frame)
+    }
+    return this.#send(apiVersions, version, CLIENT_SOFTWARE, decode, { timeoutMs })
+  }
+
+  /** One sleeping timer a connection, not one a request: it looks when the connection could first have been idle long enough. */
+  #watchIdle(): void {
+    const { maxIdleMs } = this.#options
+    if (maxIdleMs < 0 || this.#closed) return
+    const { clock } = this.#seams
+    const idleMs = this.inFlight > 0 ? 0 : clock.monotonic() - this.#lastUsedMs
+    if (idleMs >= maxIdleMs) {
+      return this.close(new DisconnectedError(`The connection to ${this.address} was idle for ${maxIdleMs} ms`))
+    }
+    this.#idleTimer = clock.setTimer(Math.max(1, maxIdleMs - idleMs), () => this.#watchIdle(), { background: true })
+  }
+}
+
+async function connectWithin(seams: ClientSeams, options: ConnectionOptions, signal: AbortSignal): Promise<Connection> {
+  const { host, port, setupTimeoutMs } = options
+  const address = `${host}:${port}`
+  if (signal.aborted) throw new ClosedError('The client')
+  const attempt = new AbortController()
+  const abort = () => attempt.abort()
+  let timedOut = false
+  const timer = seams.clock.setTimer(setupTimeoutMs, () => {
+    timedOut = true
+    attempt.abort()
+  })
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await seams.transport.connect({ host, port }, attempt.signal)
+  } catch (error) {
+    if (signal.aborted) throw new ClosedError('The client')
+    const why = timedOut ? `did not accept a connection within ${setupTimeoutMs} ms` : whyUnreachable(error)
+    throw new BrokerUnavailableError(address, `The broker ${address} ${why}`, error)
+  } finally {
+    timer.cancel()
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+function whyUnreachable(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code
+  switch (code) {
+    case 'ECONNREFUSED':
+      return 'refused the connection (ECONNREFUSED)'
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `cannot be found: its host name is not known (${code})`
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `cannot be reached over the network (${code})`
+    case 'ETIMEDOUT':
+      return 'did not answer (ETIMEDOUT)'
+    default:
+      return `could not be connected to (${codeOrMessage(error)})`
+  }
+}
+
+function codeOrMessage(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? messageOf(error)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The same cause, said of one request. */
+function about(what: string, cause: Error): Error {
+  return cause instanceof DisconnectedError ? new DisconnectedError(`${what}: ${cause.message}`, cause) : cause
+}
