@@ -11,48 +11,51 @@ import { compressSnappy, decompressSnappy } from './snappy.ts'
 
 export type CompressionType = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
+interface Codec {
+  compress(bytes: Buffer, level: number | undefined): Buffer
+  decompress(bytes: Buffer, maxBytes: number): Buffer
+}
+
+const { Z_DEFAULT_COMPRESSION, ZSTD_c_compressionLevel } = zlib.constants
+/** Kafka's default level for zstd. */
+const ZSTD_LEVEL = 3
+
+const codecs: Readonly<Record<CompressionType, Codec>> = {
+  none: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
+  gzip: {
+    compress: (bytes, level = Z_DEFAULT_COMPRESSION) => zlib.gzipSync(bytes, { level }),
+    decompress: (bytes, maxBytes) => zlib.gunzipSync(bytes, zlibLimits(bytes, maxBytes)),
+  },
+  snappy: { compress: compressSnappy, decompress: decompressSnappy },
+  lz4: { compress: compressLz4Frame, decompress: decompressLz4Frame },
+  zstd: {
+    compress: (bytes, level = ZSTD_LEVEL) =>
+      zlib.zstdCompressSync(bytes, { params: { [ZSTD_c_compressionLevel]: level }, pledgedSrcSize: bytes.length }),
+    decompress: (bytes, maxBytes) => zlib.zstdDecompressSync(bytes, zlibLimits(bytes, maxBytes)),
+  },
+}
+
 /** `level` is gzip's (1 to 9) or zstd's (-131072 to 22); the others have none. */
 export function compress(type: CompressionType, bytes: Buffer, level?: number): Buffer {
-  switch (type) {
-    case 'none':
-      return bytes
-    case 'gzip':
-      return zlib.gzipSync(bytes, { level: level ?? zlib.constants.Z_DEFAULT_COMPRESSION })
-    case 'snappy':
-      return compressSnappy(bytes)
-    case 'lz4':
-      return compressLz4Frame(bytes)
-    case 'zstd':
-      return zlib.zstdCompressSync(bytes, { params: { [zlib.constants.ZSTD_c_compressionLevel]: level ?? 3 } })
-  }
+  return codecs[type].compress(bytes, level)
 }
 
 /** @throws DecodeError when the bytes are not what `type` says, or decompress into more than `maxBytes` */
 export function decompress(type: CompressionType, bytes: Buffer, maxBytes: number): Buffer {
   try {
-    switch (type) {
-      case 'none':
-        return bytes
-      case 'gzip':
-        return zlib.gunzipSync(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: chunkSize(bytes) })
-      case 'snappy':
-        return decompressSnappy(bytes, maxBytes)
-      case 'lz4':
-        return decompressLz4Frame(bytes, maxBytes)
-      case 'zstd':
-        return zlib.zstdDecompressSync(bytes, { maxOutputLength: Math.max(1, maxBytes), chunkSize: chunkSize(bytes) })
-    }
+    return codecs[type].decompress(bytes, maxBytes)
   } catch (error) {
     if (error instanceof DecodeError) throw error
-    const reason =
-      (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-        ? `more than ${maxBytes} bytes come out`
-        : String(error)
+    const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
+    const reason = isTooLarge ? `more than ${maxBytes} bytes come out` : String(error)
     throw new DecodeError(`Decompressing ${bytes.length} bytes of ${type} failed: ${reason}`, { cause: error })
   }
 }
 
-/** What zlib reserves at once: large enough that a usual batch needs few of them. */
-function chunkSize(bytes: Buffer): number {
-  return Math.min(1024 * 1024, Math.max(16 * 1024, 4 * bytes.length))
+/** zlib reserves a chunk at once and stops when the limit is passed: chunks are large enough that a usual batch needs few. */
+function zlibLimits(bytes: Buffer, maxBytes: number): zlib.ZlibOptions {
+  return {
+    maxOutputLength: Math.max(1, maxBytes),
+    chunkSize: Math.min(1024 * 1024, Math.max(16 * 1024, 4 * bytes.length)),
+  }
 }
