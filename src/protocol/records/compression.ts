@@ -53,7 +53,7 @@ export function decompress(type: CompressionType, bytes: Buffer, maxBytes: numbe
 }
 
 /** zlib reserves a chunk at once and stops when the limit is passed: chunks are large enough that a usual batch needs few. */
-function zlibLimits(bytes: Buffer, maxBytes: number): zlib.ZlibOptions {
+function zlibLimits(bytes: Buffer, maxBytes: number): { maxOutputLength: number; chunkSize: number } {
   return {
     maxOutputLength: Math.max(1, maxBytes),
     chunkSize: Math.min(1024 * 1024, Math.max(16 * 1024, 4 * bytes.length)),
