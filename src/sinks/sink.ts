@@ -251,6 +251,13 @@ export class SinkRecordError extends SluiceError {
   }
 }
 
+/** The runner broke the contract: to go on would lose or repeat records. A mistake in the program. */
+export class SinkSequenceError extends SluiceError {
+  constructor({ topic, partition }: TopicPartition, what: string) {
+    super('SLUICE_SINK_SEQUENCE', `topic ${topic}, partition ${partition}: ${what}`)
+  }
+}
+
 /** Whoever read the output has gone (`| head`): no failure, but nothing is left to do. */
 export class SinkEndedError extends SluiceError {
   constructor(message: string, cause?: unknown) {

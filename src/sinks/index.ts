@@ -1,0 +1,8 @@
+/** The stores that Sluice brings, as a value to pass in. A program with stores of its own makes a registry with both. */
+import { fileSink } from './file.ts'
+import { createSinkRegistry } from './registry.ts'
+import type { SinkRegistry } from './sink.ts'
+import { sqliteSink } from './sqlite.ts'
+import { stdoutSink } from './stdout.ts'
+
+export const sinks: SinkRegistry = createSinkRegistry([fileSink, sqliteSink, stdoutSink])
