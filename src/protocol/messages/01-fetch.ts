@@ -127,6 +127,11 @@ export const fetch = defineApi({
             partitionMaxBytes: int32(),
             /** The directory id of the follower fetching. */
             replicaDirectoryId: uuid({ since: 17, tag: 0, ignorable: true }),
+            /**
+             * The high-watermark known by the replica; -1 if it is not known. Kafka's default, 2^63 - 1 for "the feature is
+             * not supported", is 2^53 - 1 here, as it is never sent.
+             */
+            highWatermark: int64({ since: 18, tag: 1, ignorable: true, default: Number.MAX_SAFE_INTEGER }),
           }),
         ),
       }),

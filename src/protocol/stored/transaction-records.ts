@@ -23,9 +23,9 @@ export const transactionLogValue = defineStored({
     /** Producer id in use by the transactional id. */
     producerId: int64(),
     /** Producer id used by the last committed transaction. */
-    previousProducerId: int64({ tag: 0, tagSince: 1, default: -1 }),
+    previousProducerId: int64({ since: 1, tag: 0, ignorable: true, default: -1 }),
     /** Latest producer ID sent to the producer for the given transactional ID. */
-    nextProducerId: int64({ tag: 1, tagSince: 1, default: -1 }),
+    nextProducerId: int64({ since: 1, tag: 1, ignorable: true, default: -1 }),
     /** Epoch associated with the producer id. */
     producerEpoch: int16(),
     /** Transaction timeout in milliseconds. */
@@ -44,6 +44,8 @@ export const transactionLogValue = defineStored({
     /** Time the transaction was started. */
     transactionStartTimestampMs: int64(),
     /** The transaction version used by the client. */
-    clientTransactionVersion: int16({ tag: 2, tagSince: 1, default: 0 }),
+    clientTransactionVersion: int16({ since: 1, tag: 2, ignorable: true, default: 0 }),
+    /** Producer epoch associated with the next producer id. */
+    nextProducerEpoch: int16({ since: 1, tag: 3, ignorable: true, default: -1 }),
   }),
 })
