@@ -1,0 +1,317 @@
+/**
+ * consumer.conf: which applications a process runs. Three forms:
+ *
+ *     {"topic": "click_log", "group.id": "hadoop-consumers"}                       one consumer
+ *     {"topic": "click_log", "group.id": "hadoop-consumers", "consumer.no": 20}    n consumers, one group
+ *     [ {…, "consumer.no": 20}, {…, "consumer.no": 1} ]                            n consumers, many groups
+ *
+ * Any Java consumer property stands beside these. The whole file is checked before anything is started, and every problem is said at
+ * once, with its place in the file. The answer is plain data, fit to be sent to another thread or process.
+ */
+import { nearestName, parseConsumerConfig, type PropertyBag, type PropertyValue } from '../client/config.ts'
+import { ConfigError } from '../client/errors.ts'
+import { consumerProperties } from '../client/properties.ts'
+import { guarantees, type Guarantee, SinkOptionsError, type SinkRegistry, type ValueType } from '../sinks/sink.ts'
+import { parseConfText } from './conf-text.ts'
+import { ConfError, type ConfProblem } from './errors.ts'
+
+export type CommitStrategy = 'auto' | 'sync' | 'async' | 'record'
+
+/** One application: one group, `consumers` members of it in this process. Plain data. */
+export interface ApplicationConf {
+  /** Where it stands in the file: `[1]`, or empty when it is the only one. */
+  readonly path: string
+  readonly groupId: string
+  /** Topics by name; empty when `topicsPattern` says which. */
+  readonly topics: readonly string[]
+  /** Source of the regular expression that whole topic names must match. */
+  readonly topicsPattern: string | undefined
+  readonly consumers: number
+  readonly value: ValueType
+  readonly commit: CommitStrategy
+  /** The least that the store must promise; undefined takes what it does. */
+  readonly guarantee: Guarantee | undefined
+  /** The `sink` object as it was written, validated; `{ type: 'stdout' }` when there is none. */
+  readonly sink: Readonly<Record<string, unknown>>
+  readonly shutdownTimeoutMs: number
+  readonly flush: { readonly records?: number; readonly bytes?: number; readonly intervalMs?: number }
+  /** Bytes of records that one consumer holds before it stops fetching. */
+  readonly bufferBytes: number
+  /** Properties of the consumer, Java's names, defaults of applications filled in. */
+  readonly properties: PropertyBag
+}
+
+export interface ConfOptions {
+  readonly sinks: SinkRegistry
+  /** Properties for every application that does not say them itself. */
+  readonly defaults?: PropertyBag
+}
+
+/** The names of an application's own, which are no properties of Java's. */
+export const applicationNames = {
+  topic: 'Topic to read: a name, or a list of names.',
+  'topics.pattern': 'Regular expression of topics to read, in place of `topic`; a whole name must match.',
+  'consumer.no': 'Consumers of this group in this process (default 1).',
+  sink: 'Where records go: `{"type": …}` with the options of that sink. Without it, standard output.',
+  value: 'What a value is: `string` (default), `json` or `bytes`.',
+  commit: 'When offsets are committed: `auto` (default), `sync`, `async` or `record`.',
+  guarantee:
+    'The least the store must promise: `transactional`, `create-once`, `idempotent`, `at-least-once`, `best-effort`.',
+  'shutdown.timeout.ms': 'How long a shutdown may take (default 30000).',
+  'flush.records': 'Records of one partition after which the store is flushed, in place of the sink’s own pace.',
+  'flush.bytes': 'Bytes of one partition after which the store is flushed (default 16777216).',
+  'flush.interval.ms': 'Milliseconds after which the store is flushed, in place of the sink’s own pace.',
+  'buffer.bytes': 'Bytes of records that one consumer holds before it stops fetching (default 67108864).',
+} as const
+
+const mostConsumers = 1000
+const knownNames = [...Object.keys(applicationNames), ...Object.keys(consumerProperties)]
+
+/** Reads a consumer.conf. `file` names it in messages and by its extension. Throws `ConfError` with every problem in it. */
+export function parseConf(text: string, file: string, options: ConfOptions): readonly ApplicationConf[] {
+  return checkConf(parseConfText(text, file), file, options)
+}
+
+/** The same for values that have been parsed already. */
+export function checkConf(values: unknown, file: string, options: ConfOptions): readonly ApplicationConf[] {
+  const problems: ConfProblem[] = []
+  const entries = Array.isArray(values) ? values : [values]
+  if (entries.length === 0) problems.push({ path: '', message: 'is an empty list: at least one application is needed' })
+  const applications = entries.map((entry, index) => {
+    const reader = new EntryReader(entry, Array.isArray(values) ? `[${index}]` : '', problems)
+    return readApplication(reader, options)
+  })
+  if (problems.length > 0) throw new ConfError(file, problems)
+  return applications.map((application) => application!)
+}
+
+/** How a value is shown in a message: short, and never whole secrets or pages. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Reads one entry's values by name and notes what is wrong with them. */
+class EntryReader {
+  readonly path: string
+  readonly values: Readonly<Record<string, unknown>>
+  readonly #problems: ConfProblem[]
+  readonly #problemsBefore: number
+
+  constructor(entry: unknown, path: string, problems: ConfProblem[]) {
+    this.path = path
+    this.#problems = problems
+    this.#problemsBefore = problems.length
+    this.values = isObject(entry) ? entry : {}
+    if (!isObject(entry)) {
+      problems.push({ path, message: `is ${shown(entry)}, and must be an object: {"topic": …, "group.id": …}` })
+    }
+  }
+
+  get sound(): boolean {
+    return this.#problems.length === this.#problemsBefore
+  }
+
+  at(name: string): string {
+    if (name === '') return this.path
+    // A name with dots of its own stands in quotes, so that the place can be read in one way only.
+    const step = /^\w+$/.test(name) ? `.${name}` : `["${name}"]`
+    return this.path === '' && step.startsWith('.') ? name : `${this.path}${step}`
+  }
+
+  problem(name: string, message: string): undefined {
+    this.#problems.push({ path: this.at(name), message })
+  }
+
+  nested(path: string, message: string): void {
+    this.#problems.push({ path, message })
+  }
+
+  has(name: string): boolean {
+    return this.values[name] !== undefined
+  }
+
+  choice<T extends string>(name: string, allowed: readonly T[]): T | undefined {
+    const value = this.values[name]
+    if (value === undefined) return undefined
+    if (typeof value === 'string' && (allowed as readonly string[]).includes(value)) return value as T
+    const nearest = typeof value === 'string' ? nearestName(value, allowed) : undefined
+    return this.problem(
+      name,
+      `is ${shown(value)}, and must be one of ${allowed.join(', ')}${nearest ? `; did you mean "${nearest}"?` : ''}`,
+    )
+  }
+
+  /** Numbers as strings are taken too, as everywhere in Kafka's own configuration. */
+  integer(name: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
+    const value = this.values[name]
+    if (value === undefined) return undefined
+    const number = typeof value === 'string' && /^[+-]?\d+$/.test(value.trim()) ? Number(value) : value
+    if (typeof number === 'number' && Number.isSafeInteger(number) && number >= min && number <= max) return number
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+    return this.problem(name, `is ${shown(value)}, and must be a whole number ${range}`)
+  }
+}
+
+function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): ApplicationConf | undefined {
+  if (!entry.sound) return undefined
+  for (const name of Object.keys(entry.values)) if (!knownNames.includes(name)) unknownName(entry, name)
+  const { topics, topicsPattern } = readTopics(entry)
+  const consumers = entry.integer('consumer.no', 1, mostConsumers) ?? 1
+  const value = entry.choice('value', ['string', 'json', 'bytes']) ?? 'string'
+  const commit = readCommit(entry)
+  const guarantee = entry.choice('guarantee', guarantees)
+  const sink = readSink(entry, sinks)
+  const shutdownTimeoutMs = entry.integer('shutdown.timeout.ms', 0) ?? 30_000
+  const flush = {
+    records: entry.integer('flush.records', 1),
+    bytes: entry.integer('flush.bytes', 1),
+    intervalMs: entry.integer('flush.interval.ms', 1),
+  }
+  const bufferBytes = entry.integer('buffer.bytes', 1024) ?? 64 * 1024 * 1024
+  const properties = readProperties(entry, defaults ?? {})
+  if (consumers > 1 && properties['group.instance.id'] !== undefined) {
+    entry.problem('group.instance.id', `names one member, and "consumer.no" is ${consumers}: leave it out`)
+  }
+  if (!entry.sound) return undefined
+  const groupId = String(entry.values['group.id'])
+  return {
+    path: entry.path,
+    groupId,
+    topics,
+    topicsPattern,
+    consumers,
+    value,
+    commit,
+    guarantee,
+    sink,
+    shutdownTimeoutMs,
+    flush,
+    bufferBytes,
+    properties,
+  }
+}
+
+function unknownName(entry: EntryReader, name: string): void {
+  const nearest = nearestName(name, knownNames)
+  entry.problem(
+    name,
+    `is neither a setting of applications nor a property of Kafka's consumer` +
+      `${nearest ? `; did you mean "${nearest}"?` : ''} (its value is ${shown(entry.values[name])})`,
+  )
+}
+
+/** Kafka's own rule: what a topic may be called. */
+const topicName = /^[a-zA-Z0-9._-]{1,249}$/
+
+function readTopics(entry: EntryReader): { topics: readonly string[]; topicsPattern: string | undefined } {
+  const { topic, 'topics.pattern': pattern } = entry.values
+  const none = { topics: [], topicsPattern: undefined }
+  if (topic !== undefined && pattern !== undefined) {
+    entry.problem('topics.pattern', 'stands beside "topic": only one of them can say what to read')
+    return none
+  }
+  if (pattern !== undefined) {
+    if (typeof pattern !== 'string' || pattern === '') {
+      entry.problem('topics.pattern', `is ${shown(pattern)}, and must be a regular expression`)
+      return none
+    }
+    try {
+      return { topics: [], topicsPattern: new RegExp(`^(?:${pattern})$`).source }
+    } catch (error) {
+      entry.problem('topics.pattern', `is ${shown(pattern)}: ${(error as Error).message}`)
+      return none
+    }
+  }
+  if (topic === undefined) {
+    entry.problem('topic', 'is missing: say which topic to read, for example "topic": "click_log"')
+    return none
+  }
+  const topics: unknown[] = Array.isArray(topic) ? topic : [topic]
+  if (topics.length === 0) entry.problem('topic', 'is an empty list: at least one topic is needed')
+  for (const [index, name] of topics.entries()) {
+    if (typeof name === 'string' && topicName.test(name) && name !== '.' && name !== '..') continue
+    const where = Array.isArray(topic) ? `${entry.at('topic')}[${index}]` : entry.at('topic')
+    entry.nested(where, `is ${shown(name)}, and must be a topic's name: letters, digits, ".", "_" and "-", at most 249`)
+  }
+  return { topics: [...new Set(topics as string[])], topicsPattern: undefined }
+}
+
+/** `enable.auto.commit` keeps Java's meaning where it stands alone: false is what makes Java programs call commitSync. */
+function readCommit(entry: EntryReader): CommitStrategy {
+  const commit = entry.choice('commit', ['auto', 'sync', 'async', 'record'])
+  const enabled = entry.values['enable.auto.commit']
+  if (enabled === undefined) return commit ?? 'auto'
+  const text = String(enabled).toLowerCase()
+  // A value that is neither is said by the check of the consumer's properties.
+  if (text !== 'true' && text !== 'false') return commit ?? 'auto'
+  const isAuto = text === 'true'
+  if (commit !== undefined && isAuto !== (commit === 'auto')) {
+    entry.problem('enable.auto.commit', `is ${text}, and "commit" is "${commit}": leave one of them out`)
+  }
+  return commit ?? (isAuto ? 'auto' : 'sync')
+}
+
+function readSink(entry: EntryReader, sinks: SinkRegistry): Readonly<Record<string, unknown>> {
+  const { sink } = entry.values
+  if (sink === undefined || sink === null) return { type: 'stdout' }
+  const names = sinks.definitions.map(({ name }) => name).join(', ')
+  if (!isObject(sink)) {
+    entry.problem('sink', `is ${shown(sink)}, and must be an object: {"type": one of ${names}, …}`)
+    return {}
+  }
+  try {
+    sinks.configure(sink, entry.at('sink'))
+  } catch (error) {
+    if (!(error instanceof SinkOptionsError)) throw error
+    for (const line of error.message.split('\n')) entry.nested('', line.trim())
+  }
+  return sink
+}
+
+/**
+ * Java's defaults, but for one: without a committed offset an application begins at the earliest record. Java's `latest` would skip, without
+ * a word, what was produced before the first start; an application that stores records must not (docs/decisions).
+ */
+const applicationDefaults: PropertyBag = { 'bootstrap.servers': '127.0.0.1:9092', 'auto.offset.reset': 'earliest' }
+
+function readProperties(entry: EntryReader, defaults: PropertyBag): PropertyBag {
+  const given = Object.entries(entry.values).filter(
+    ([name]) => Object.hasOwn(consumerProperties, name) && name !== 'enable.auto.commit',
+  ) as [string, PropertyValue][]
+  if (!entry.has('group.id')) {
+    entry.problem('group.id', 'is missing: say which group reads, for example "group.id": "file-consumers"')
+  }
+  const base: PropertyBag = { ...applicationDefaults, ...defaults }
+  const problemsBefore = entry.sound
+  // One at a time first, so that each problem has its place in the file.
+  const checked = [...given]
+  if (entry.has('enable.auto.commit')) {
+    checked.push(['enable.auto.commit', entry.values['enable.auto.commit'] as PropertyValue])
+  }
+  for (const [name, value] of checked) {
+    const alone = { 'bootstrap.servers': base['bootstrap.servers'], 'group.id': 'any', [name]: value }
+    for (const problem of problemsOf(alone)) {
+      // `name (…` is how properties are compared with each other; that is for all of them together, below.
+      if (!problem.startsWith(`${name} (`)) entry.problem(name, problem.replace(name, '').trim())
+    }
+  }
+  const properties = { ...base, ...Object.fromEntries(given), 'enable.auto.commit': false }
+  if (problemsBefore && entry.sound) for (const problem of problemsOf(properties)) entry.problem('', problem)
+  return properties
+}
+
+function problemsOf(properties: PropertyBag): readonly string[] {
+  try {
+    parseConsumerConfig(properties)
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}

@@ -1,0 +1,76 @@
+/** What stops a consumer application, beside the errors of its sink and of the client. Each message says what to do now. */
+import { SluiceError } from '../error.ts'
+import { topicPartitionKey, type TopicPartition } from '../protocol/records/topic-partition.ts'
+
+/** One thing that is wrong in a consumer.conf. */
+export interface ConfProblem {
+  /** Where: `[1].sink.format`, or empty for the whole file. */
+  readonly path: string
+  /** What is wrong there, what was seen, and what is allowed. */
+  readonly message: string
+}
+
+/** A consumer.conf that cannot be used. Holds every problem in it. A user's mistake: exit code 2, no stack. */
+export class ConfError extends SluiceError {
+  readonly problems: readonly ConfProblem[]
+
+  constructor(file: string, problems: readonly ConfProblem[]) {
+    const lines = problems.map(({ path, message }) => `  ${path === '' ? '' : `${path}: `}${message}`)
+    const count = problems.length === 1 ? 'one problem' : `${problems.length} problems`
+    super('SLUICE_CONF', `${file} has ${count}:\n${lines.join('\n')}`)
+    this.problems = problems
+  }
+}
+
+/** A value that is not what the application's `value` says it is. */
+export class ValueDecodeError extends SluiceError {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+
+  constructor(record: { topic: string; partition: number; offset: number }, reason: string, cause?: unknown) {
+    super(
+      'SLUICE_VALUE_DECODE',
+      `topic ${record.topic}, partition ${record.partition}, offset ${record.offset}: ${reason}`,
+      { cause },
+    )
+    this.topic = record.topic
+    this.partition = record.partition
+    this.offset = record.offset
+  }
+}
+
+/** A record that can neither be decoded nor stored, met by an application that stops at such a record. */
+export class PoisonRecordError extends SluiceError {
+  constructor(cause: SluiceError, whatToDo: string) {
+    super('SLUICE_POISON_RECORD', `${cause.message}. Every record before it is stored, none after it. ${whatToDo}`, {
+      cause,
+    })
+  }
+}
+
+/** The store stands where the log has no records: deleted by retention, or another topic under the same name. */
+export class OffsetOutsideLogError extends SluiceError {
+  constructor(topicPartition: TopicPartition, next: number, log: { start: number; end: number }) {
+    const where = `the store of ${topicPartitionKey(topicPartition)} goes on at offset ${next}, and the log holds ${log.start} to ${log.end}`
+    super(
+      'SLUICE_OFFSET_OUTSIDE_LOG',
+      next < log.start
+        ? `${where}: ${log.start - next} offsets were deleted before they were stored. ` +
+            `To accept that, move the store to ${log.start}; a longer retention.ms keeps it from happening again.`
+        : `${where}: the log is not the one that was stored from (a topic restored or truncated?). ` +
+            `Nothing was changed. Compare both, then move the store to an offset that is right, or use a new group.id.`,
+    )
+  }
+}
+
+/** The application demands more of its store than the store can promise. */
+export class GuaranteeError extends SluiceError {
+  constructor(sink: string, demanded: string, given: string) {
+    super(
+      'SLUICE_GUARANTEE',
+      `the ${sink} sink promises "${given}" here, and the application demands "${demanded}": ` +
+        `lower "guarantee" in the conf, or use a store that can`,
+    )
+  }
+}

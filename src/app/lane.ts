@@ -1,0 +1,390 @@
+/**
+ * One partition's way from poll into the sink: decode, write, flush, one after the other, while other partitions go
+ * their own way beside it. Knows the sink and the clock; of the consumer only what the pipeline pushes, and the pipeline
+ * (pipeline.ts) seeks, pauses and commits by what it reads here.
+ *
+ *     running ──flush: SinkFencedError──▶ fenced     ask the sink where it stands, begin a new lane there
+ *        │ ────flush: SinkRecordError──▶ refused    the same, and the new lane stops at that record
+ *        │ ──poison record, other error─▶ failed     the application stops with `error`
+ *        │ ───────SinkEndedError────────▶ ended      the application shuts down in good order
+ *        └ ───────close(), abort()──────▶ closed
+ *
+ * Why nothing is lost or repeated: `pending` is in offset order and leaves only by a `write` that returned; `next` moves only with it;
+ * `durable` moves only by what `flush` answers. A lane that is left for whatever reason takes its pending records with it; the partition
+ * is read again from the store's own position, or from Kafka's commit, which is never ahead of `durable`.
+ */
+import { SluiceError } from '../error.ts'
+import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { topicPartitionKey, type TopicPartition } from '../protocol/records/topic-partition.ts'
+import type { Clock, Timer } from '../seams/clock.ts'
+import type { Logger } from '../seams/logger.ts'
+import type { Random } from '../seams/random.ts'
+import { SinkEndedError, SinkFencedError, SinkRecordError, SinkUnavailableError, type Sink } from '../sinks/sink.ts'
+import { backoffMs } from './backoff.ts'
+import type { ValueDecoder } from './decode.ts'
+import { PoisonRecordError, ValueDecodeError } from './errors.ts'
+
+export type LaneState =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'fenced'; readonly error: SinkFencedError }
+  | { readonly kind: 'refused'; readonly error: SinkRecordError }
+  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'ended'; readonly error: SinkEndedError }
+  | { readonly kind: 'closed' }
+
+/** When a lane flushes; whatever comes first. */
+export interface Cadence {
+  readonly records: number
+  readonly bytes: number
+  /** Since the first record after the last flush. */
+  readonly intervalMs: number
+  /** Also as soon as there is nothing more to write. */
+  readonly whenIdle: boolean
+}
+
+/** What all lanes of a pipeline have in common. */
+export interface LaneContext {
+  readonly sink: Sink
+  /** For messages: `consumer-thread-0`. */
+  readonly consumer: string
+  readonly sinkName: string
+  readonly decode: ValueDecoder
+  readonly cadence: Cadence
+  /** A flush that takes longer is aborted, and tried again. */
+  readonly flushTimeoutMs: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** What to do about a record that cannot be stored, for the message. */
+  readonly poisonAdvice: string
+  /** Something changed that the pipeline may have to act on: state, backlog, durable. */
+  readonly onChange: () => void
+  /** With `commit: record`: resolves when what is durable has been committed. */
+  readonly afterFlush?: () => Promise<void>
+}
+
+interface Chunk {
+  readonly records: readonly ConsumerRecord[]
+  readonly next: number
+  /** Index of the first record that is not yet written. */
+  at: number
+}
+
+/** What may be written at once, at most: a decoded batch is held in memory beside its records. */
+const mostRecordsAWrite = 5000
+
+export class PartitionLane {
+  readonly topicPartition: TopicPartition
+  readonly #context: LaneContext
+  readonly #key: string
+  readonly #closing = new AbortController()
+  /** A record that is known to be poison, from an earlier lane or a write. */
+  #poison: (SluiceError & { offset: number }) | undefined
+  #pending: Chunk[] = []
+  #pendingRecords = 0
+  #pendingBytes = 0
+  #state: LaneState = { kind: 'running' }
+  /** Where the next batch begins; undefined before the first record of a partition that has no position anywhere. */
+  #next: number | undefined
+  #flushed: number | undefined
+  #durable: number | undefined
+  #recordsSinceFlush = 0
+  #bytesSinceFlush = 0
+  #isFlushDue = false
+  #isClosing = false
+  #timer: Timer | undefined
+  #running: Promise<void> | undefined
+  #storedRecords = 0
+  #start: number | undefined
+  /** Resolves when the lane is told to close, for waits that have no point any more then. */
+  readonly #stopped = Promise.withResolvers<void>()
+
+  constructor(
+    topicPartition: TopicPartition,
+    next: number | undefined,
+    context: LaneContext,
+    poison?: SluiceError & { offset: number },
+  ) {
+    this.topicPartition = topicPartition
+    this.#context = context
+    this.#key = topicPartitionKey(topicPartition)
+    this.#start = next
+    this.#next = next
+    this.#flushed = next
+    this.#poison = poison
+  }
+
+  get state(): LaneState {
+    return this.#state
+  }
+
+  /** Everything below is in the store for good. */
+  get durable(): number | undefined {
+    return this.#durable
+  }
+
+  /** Where reading begins again when the store does not say: nothing from here on is known to be stored. */
+  get restartAt(): number | undefined {
+    return this.#durable ?? this.#start
+  }
+
+  /** Bytes of records that were pushed and are not yet with the sink. */
+  get pendingBytes(): number {
+    return this.#pendingBytes
+  }
+
+  get pendingRecords(): number {
+    return this.#pendingRecords
+  }
+
+  /** Records that the sink has flushed. */
+  get storedRecords(): number {
+    return this.#storedRecords
+  }
+
+  /** Nothing to write, nothing being written or flushed. */
+  get isIdle(): boolean {
+    return this.#running === undefined
+  }
+
+  /** Takes what a poll returned: records in offset order, and the position after them. */
+  push(records: readonly ConsumerRecord[], next: number): void {
+    if (this.#state.kind !== 'running' || this.#isClosing) return
+    this.#start ??= records[0]?.offset ?? next
+    this.#next ??= this.#start
+    this.#flushed ??= this.#start
+    this.#pending.push({ records, next, at: 0 })
+    this.#pendingRecords += records.length
+    for (const record of records) this.#pendingBytes += sizeOf(record)
+    this.#kick()
+  }
+
+  /**
+   * Writes nothing more, flushes what is with the sink unless `signal` aborts first, and closes. Records that were not
+   * yet written are dropped: nobody has committed them.
+   */
+  async close(signal: AbortSignal): Promise<void> {
+    this.#stopTaking()
+    const abort = () => this.#closing.abort()
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    try {
+      await this.#running
+      if (this.#hasUnflushed && this.#state.kind === 'running' && !signal.aborted) await this.#flush()
+    } finally {
+      signal.removeEventListener('abort', abort)
+      if (this.#state.kind === 'running') this.#state = { kind: 'closed' }
+    }
+  }
+
+  /** Another member may own the partition: starts nothing more, aborts what is under way, resolves when it has ended. */
+  async abort(): Promise<void> {
+    this.#stopTaking()
+    this.#closing.abort()
+    await this.#running
+    if (this.#state.kind === 'running') this.#state = { kind: 'closed' }
+  }
+
+  get #hasUnflushed(): boolean {
+    return this.#next !== this.#flushed
+  }
+
+  /** From here on only what is under way, and the flush of `close`, still reach the sink. */
+  #stopTaking(): void {
+    this.#isClosing = true
+    this.#stopped.resolve()
+    this.#timer?.cancel()
+    this.#dropPending()
+  }
+
+  #dropPending(): void {
+    this.#pending = []
+    this.#pendingRecords = 0
+    this.#pendingBytes = 0
+  }
+
+  #kick(): void {
+    if (this.#isClosing) return
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+      // What was pushed after the last look of `#run` and before this line found it still running.
+      if (this.#state.kind === 'running' && (this.#pending.length > 0 || this.#isFlushNow())) this.#kick()
+      else this.#context.onChange()
+    })
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (this.#state.kind === 'running' && !this.#closing.signal.aborted) {
+        if (this.#isFlushNow()) await this.#flush()
+        else if (this.#pending.length > 0) await this.#writeNext()
+        else return
+      }
+    } catch (error) {
+      this.#settle({ kind: 'failed', error: error as Error })
+    }
+  }
+
+  #isFlushNow(): boolean {
+    if (!this.#hasUnflushed) return false
+    const { cadence } = this.#context
+    return (
+      this.#isFlushDue ||
+      this.#recordsSinceFlush >= cadence.records ||
+      this.#bytesSinceFlush >= cadence.bytes ||
+      (cadence.whenIdle && this.#pending.length === 0)
+    )
+  }
+
+  /** Decodes and writes the next piece: to the end of its chunk, the sink's limit, or the record before one that cannot be stored. */
+  async #writeNext(): Promise<void> {
+    const chunk = this.#pending[0]!
+    const room = Math.min(this.#context.cadence.records - this.#recordsSinceFlush, mostRecordsAWrite)
+    const last = Math.min(chunk.records.length, chunk.at + room)
+    const values: unknown[] = []
+    let poison: (SluiceError & { offset: number }) | undefined
+    let end = chunk.at
+    for (; end < last && !poison; end++) {
+      const record = chunk.records[end]!
+      if (record.offset === this.#poison?.offset) poison = this.#poison
+      else poison = this.#decodeInto(values, record)
+      if (poison) break
+    }
+    if (poison && end === chunk.at) return this.#meetPoison(poison)
+    const records = chunk.records.slice(chunk.at, end)
+    const next = end === chunk.records.length ? chunk.next : records.at(-1)!.offset + 1
+    if (!(await this.#write({ first: Math.min(this.#next!, records[0]?.offset ?? next), next, records, values })))
+      return
+    chunk.at = end
+    if (end === chunk.records.length) this.#pending.shift()
+    this.#taken(records, next)
+  }
+
+  #decodeInto(values: unknown[], record: ConsumerRecord): ValueDecodeError | undefined {
+    try {
+      values.push(this.#context.decode(record))
+      return undefined
+    } catch (error) {
+      if (error instanceof ValueDecodeError) return error
+      throw error
+    }
+  }
+
+  /** Everything before it reaches the store, then the application stops. Skipping and dead letters will be decided here. */
+  async #meetPoison(error: SluiceError): Promise<void> {
+    if (this.#hasUnflushed) await this.#flush()
+    if (this.#state.kind === 'running' && !this.#closing.signal.aborted) {
+      this.#settle({ kind: 'failed', error: new PoisonRecordError(error, this.#context.poisonAdvice) })
+    }
+  }
+
+  /** True when the sink has taken the batch. */
+  async #write(batch: { first: number; next: number; records: readonly ConsumerRecord[]; values: unknown[] }) {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { flushDue } = await this.#context.sink.write({ topicPartition: this.topicPartition, ...batch })
+        if (flushDue) this.#isFlushDue = true
+        return !this.#closing.signal.aborted
+      } catch (error) {
+        if (error instanceof SinkRecordError && batch.records.some(({ offset }) => offset === error.offset)) {
+          // Nothing of the batch was taken: it is cut before that record, which then stands first.
+          this.#poison = error
+          return false
+        }
+        if (!(await this.#isToRetry(error, attempt, 'taking records'))) return false
+      }
+    }
+  }
+
+  #taken(records: readonly ConsumerRecord[], next: number): void {
+    this.#next = next
+    this.#recordsSinceFlush += records.length
+    let bytes = 0
+    for (const record of records) bytes += sizeOf(record)
+    this.#bytesSinceFlush += bytes
+    // Both are 0 already when the lane was told to close while this batch was being written.
+    this.#pendingRecords = Math.max(0, this.#pendingRecords - records.length)
+    this.#pendingBytes = Math.max(0, this.#pendingBytes - bytes)
+    if (this.#isClosing) return
+    this.#timer ??= this.#context.clock.setTimer(this.#context.cadence.intervalMs, () => {
+      this.#isFlushDue = true
+      this.#kick()
+    })
+    this.#context.onChange()
+  }
+
+  async #flush(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const limit = new AbortController()
+      const timer = this.#context.clock.setTimer(this.#context.flushTimeoutMs, () => limit.abort())
+      const signal = AbortSignal.any([this.#closing.signal, limit.signal])
+      try {
+        const next = this.#next!
+        const { durable } = await this.#context.sink.flush(this.topicPartition, next, signal)
+        return await this.#flushedTo(next, durable)
+      } catch (error) {
+        const reason = limit.signal.aborted && !this.#closing.signal.aborted ? this.#tooSlow(error) : error
+        if (!(await this.#isToRetry(reason, attempt, 'flushing'))) return
+      } finally {
+        timer.cancel()
+      }
+    }
+  }
+
+  #tooSlow(error: unknown): unknown {
+    // What the store says for itself decides; only an abort that carries no meaning of its own is a slow store.
+    if (error instanceof SluiceError && !(error instanceof SinkUnavailableError)) return error
+    return new SinkUnavailableError(
+      `the flush took longer than ${this.#context.flushTimeoutMs} ms and was aborted`,
+      error,
+    )
+  }
+
+  async #flushedTo(next: number, durable: number): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#isFlushDue = false
+    this.#storedRecords += this.#recordsSinceFlush
+    this.#recordsSinceFlush = 0
+    this.#bytesSinceFlush = 0
+    this.#flushed = next
+    // A flush that ended after the partition was lost must not be committed by this member.
+    if (this.#durable === undefined || durable > this.#durable) this.#durable = durable
+    this.#context.onChange()
+    const { afterFlush } = this.#context
+    if (afterFlush && !this.#isClosing) await Promise.race([afterFlush(), this.#stopped.promise])
+  }
+
+  /** Sorts out an error of the sink's; after the backoff of one that is worth another try, answers true. */
+  async #isToRetry(error: unknown, attempt: number, doing: string): Promise<boolean> {
+    if (error instanceof SinkUnavailableError) {
+      if (this.#closing.signal.aborted) return false
+      const waitMs = backoffMs(attempt, this.#context.random)
+      const { consumer, sinkName, logger, clock } = this.#context
+      logger.error(
+        { consumer, sink: sinkName, partition: this.#key, attempt, waiting: this.#pendingRecords },
+        `${this.#key}: the ${sinkName} sink is unavailable for ${doing}: ${error.message}. ` +
+          `Trying again in ${(waitMs / 1000).toFixed(1)} s; nothing is lost or committed meanwhile`,
+      )
+      await clock.sleep(waitMs, this.#closing.signal)
+      return !this.#closing.signal.aborted
+    }
+    if (error instanceof SinkFencedError) this.#settle({ kind: 'fenced', error })
+    else if (error instanceof SinkRecordError) this.#settle({ kind: 'refused', error })
+    else if (error instanceof SinkEndedError) this.#settle({ kind: 'ended', error })
+    else this.#settle({ kind: 'failed', error: error as Error })
+    return false
+  }
+
+  #settle(state: LaneState): void {
+    if (this.#state.kind !== 'running') return
+    this.#state = state
+    this.#timer?.cancel()
+    this.#dropPending()
+    this.#context.onChange()
+  }
+}
+
+function sizeOf(record: ConsumerRecord): number {
+  return Math.max(0, record.serializedKeySize) + Math.max(0, record.serializedValueSize) + 64
+}

@@ -1,0 +1,571 @@
+/**
+ * One consumer and its sink: poll, hand each partition's records to its lane (lane.ts), commit what lanes made durable,
+ * and nothing that they did not. Whoever runs it (worker.ts) made the port and the sink.
+ *
+ *     starting ─open─▶ running ─stop()─▶ stopping ─▶ stopped
+ *                         │                 ▲
+ *                         └── a failure ────┘        run() then rejects with it, after the same orderly end
+ *
+ * A partition's own way, from assignment on:
+ *
+ *     assigned ─▶ unplaced (paused) ─sink.assigned, seek─▶ placed (a lane) ─▶ revoked: flush, commit, before the rejoin
+ *                     ▲                                       │           └─▶ lost: abort, write nothing, commit nothing
+ *                     └──── fenced, or refused a record ──────┘
+ *
+ * Why placing happens between polls and not in the listener: the store may be down for longer than a poll may take, and
+ * the membership must not depend on it. Until it is placed a partition is paused and nothing of it is fetched.
+ *
+ * All calls to the consumer come from the loop or the listener inside its poll, never both at once, as Java demands.
+ * Lanes run beside the loop and touch the sink only; they tell the loop through `#changed`.
+ */
+import { SluiceError } from '../error.ts'
+import { topicPartitionKey, TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
+import type { Clock } from '../seams/clock.ts'
+import type { Disk } from '../seams/disk.ts'
+import type { Logger } from '../seams/logger.ts'
+import type { Random } from '../seams/random.ts'
+import { guarantees, type Guarantee, type Opened, type Sink, type ValueType } from '../sinks/sink.ts'
+import { backoffMs } from './backoff.ts'
+import { type AssignmentListener, type ConsumerPort, type PartitionOffset } from './consumer-port.ts'
+import type { CommitStrategy } from './conf.ts'
+import { valueDecoder } from './decode.ts'
+import { GuaranteeError, OffsetOutsideLogError } from './errors.ts'
+import { PartitionLane, type Cadence, type LaneContext } from './lane.ts'
+
+export interface PipelineOptions {
+  readonly port: ConsumerPort
+  readonly sink: Sink
+  readonly sinkName: string
+  readonly application: string
+  readonly consumer: string
+  readonly consumerCount: number
+  readonly clusterId: string
+  readonly value: ValueType
+  readonly commit: CommitStrategy
+  readonly guarantee: Guarantee | undefined
+  readonly flush: { readonly records?: number; readonly bytes?: number; readonly intervalMs?: number }
+  readonly bufferBytes: number
+  readonly shutdownTimeoutMs: number
+  readonly maxPollIntervalMs: number
+  readonly autoCommitIntervalMs: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly disk: Disk
+  readonly logger: Logger
+  /** Called after each assignment and release with what is now owned. */
+  readonly onAssignment?: (owned: readonly TopicPartition[]) => void
+}
+
+export interface PipelineCounts {
+  readonly polled: number
+  readonly stored: number
+  readonly committed: number
+}
+
+/** How long a poll waits for records when nothing else is to be done. */
+const POLL_MS = 500
+/** How long it waits when something is to be looked at soon: a placement that failed, a commit that is due. */
+const SHORT_POLL_MS = 50
+/** A flush is aborted when this part of max.poll.interval.ms is over, so that a revocation can still commit in time. */
+const FLUSH_SHARE = 0.6
+const FLUSH_BYTES = 16 * 1024 * 1024
+
+interface Partition {
+  readonly topicPartition: TopicPartition
+  lane: PartitionLane | undefined
+  /** A record that the store refused in an earlier lane: the next one stops there. */
+  poison: (SluiceError & { offset: number }) | undefined
+  /** Where an earlier lane of this assignment stopped: what counts when the store keeps no offsets. */
+  restartAt: number | undefined
+  /** Where to read when nothing else says: the first record that came before the partition was placed. */
+  arrived: number | undefined
+  isPaused: boolean
+  committed: number | undefined
+  attempts: number
+  /** clock.monotonic() before which placing is not tried again. */
+  retryAt: number
+}
+
+export class Pipeline {
+  readonly #options: PipelineOptions
+  readonly #partitions = new TopicPartitionMap<Partition>()
+  readonly #stop = new AbortController()
+  /** Aborts when the time for an orderly end is over. */
+  readonly #deadline = new AbortController()
+  #opened: Opened | undefined
+  #laneContext: LaneContext | undefined
+  #failure: Error | undefined
+  #changed: { promise: Promise<void>; resolve: () => void } = Promise.withResolvers<void>()
+  #commitWaiters: (() => void)[] = []
+  #isCommitting = false
+  #lastCommitAt = 0
+  #polled = 0
+  #storedBefore = 0
+  #committedRecords = 0
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+  }
+
+  get counts(): PipelineCounts {
+    let stored = this.#storedBefore
+    for (const { lane } of this.#partitions.values()) stored += lane?.storedRecords ?? 0
+    return { polled: this.#polled, stored, committed: this.#committedRecords }
+  }
+
+  /** What the store really promises; undefined before it was opened. */
+  get guarantee(): Guarantee | undefined {
+    return this.#opened?.guarantee
+  }
+
+  /** Ends `run` in good order: no more fetching; flush, commit, leave, within `shutdown.timeout.ms`. */
+  stop(): void {
+    if (this.#stop.signal.aborted) return
+    const { clock, shutdownTimeoutMs, port } = this.#options
+    this.#stop.abort()
+    clock.setTimer(shutdownTimeoutMs, () => this.#deadline.abort(), { background: true })
+    this.#signalChange()
+    port.wakeup()
+  }
+
+  /** Resolves after `stop` when everything has come to rest. Rejects with what stopped the application. */
+  async run(): Promise<void> {
+    const { port, sink } = this.#options
+    try {
+      await this.#open()
+      if (!this.#stop.signal.aborted) port.subscribe(this.#listener)
+      while (!this.#stop.signal.aborted && !this.#failure) await this.#turn()
+    } catch (error) {
+      this.#fail(error as Error)
+    }
+    if (this.#failure) this.stop()
+    try {
+      await this.#release([...this.#partitions.keys()], this.#deadline.signal)
+    } catch (error) {
+      this.#fail(error as Error)
+    }
+    await port.close(this.#options.shutdownTimeoutMs).catch((error: Error) => this.#fail(error))
+    await sink.close().catch((error: Error) => this.#fail(error))
+    if (this.#failure) throw this.#failure
+  }
+
+  async #open(): Promise<void> {
+    const { sink, sinkName, port, guarantee, value, logger } = this.#options
+    const { application, consumer, consumerCount, clusterId, clock, random, disk } = this.#options
+    this.#opened = await sink.open({
+      application,
+      consumer,
+      consumerCount,
+      clusterId,
+      clock,
+      random,
+      disk,
+      logger,
+      topicId: (topic) => port.topicId(topic),
+      valueType: value,
+      signal: this.#deadline.signal,
+    })
+    if (guarantee && guarantees.indexOf(this.#opened.guarantee) > guarantees.indexOf(guarantee)) {
+      throw new GuaranteeError(sinkName, guarantee, this.#opened.guarantee)
+    }
+    this.#laneContext = {
+      sink,
+      sinkName,
+      consumer,
+      clock,
+      random,
+      logger,
+      decode: valueDecoder(value),
+      cadence: this.#cadence(),
+      flushTimeoutMs: this.#options.maxPollIntervalMs * FLUSH_SHARE,
+      poisonAdvice: this.#poisonAdvice(),
+      onChange: () => this.#laneChanged(),
+      afterFlush: this.#options.commit === 'record' && !this.#opened.flushHint ? () => this.#nextCommit() : undefined,
+    }
+    this.#lastCommitAt = clock.monotonic()
+  }
+
+  /** The sink's own pace where it has one, else the application's `commit`; the conf's `flush.*` above both. */
+  #cadence(): Cadence {
+    const { flush, commit } = this.#options
+    const hint = this.#opened!.flushHint
+    const isByRecord = commit === 'record' && !hint
+    return {
+      records: flush.records ?? hint?.records ?? (isByRecord ? 1 : Number.MAX_SAFE_INTEGER),
+      bytes: flush.bytes ?? (hint ? Number.MAX_SAFE_INTEGER : FLUSH_BYTES),
+      intervalMs: flush.intervalMs ?? hint?.intervalMs ?? 1000,
+      whenIdle: !hint && flush.records === undefined && flush.bytes === undefined && flush.intervalMs === undefined,
+    }
+  }
+
+  #poisonAdvice(): string {
+    const { application } = this.#options
+    const change = `Change "value" or the sink's options so that it can be stored, and start again`
+    return this.#storeOwnsOffsets
+      ? `${change}: the application goes on at this record`
+      : `${change}; or leave it out: sluice groups reset-offsets --group ${application} --topic <topic>:<partition> --to-offset <offset + 1> --execute`
+  }
+
+  get #storeOwnsOffsets(): boolean {
+    return this.#opened?.guarantee === 'transactional' || this.#opened?.guarantee === 'create-once'
+  }
+
+  /** After each poll the application waits until what it returned is stored and committed. */
+  get #isStepwise(): boolean {
+    return this.#options.commit !== 'auto' && !this.#opened?.flushHint
+  }
+
+  async #turn(): Promise<void> {
+    const { port } = this.#options
+    this.#changed = Promise.withResolvers<void>()
+    this.#sortOutLanes()
+    await this.#place()
+    this.#backpressure()
+    this.#commitIfDue()
+    if (this.#failure || this.#stop.signal.aborted) return
+    for (const { topicPartition, records, next } of await port.poll(this.#pollMs())) {
+      const partition = this.#partitions.get(topicPartition)
+      this.#polled += records.length
+      if (partition?.lane) partition.lane.push(records, next)
+      else if (partition) partition.arrived ??= records[0]?.offset ?? next
+    }
+    if (this.#isStepwise) await this.#finishStep()
+  }
+
+  #pollMs(): number {
+    for (const { lane, isPaused } of this.#partitions.values()) if (!lane || isPaused) return SHORT_POLL_MS
+    return this.#isDirty() ? Math.min(POLL_MS, this.#options.autoCommitIntervalMs) : POLL_MS
+  }
+
+  /** Lanes that stopped by themselves: begin anew where the store stands, or end the application. */
+  #sortOutLanes(): void {
+    const { logger, consumer } = this.#options
+    for (const partition of this.#partitions.values()) {
+      const state = partition.lane?.state
+      if (!state) continue
+      const key = topicPartitionKey(partition.topicPartition)
+      switch (state.kind) {
+        case 'running':
+        case 'closed':
+          break
+        case 'fenced':
+          logger.warn(
+            { consumer, partition: key },
+            `${key}: ${state.error.message}. Reading again from where the store stands`,
+          )
+          this.#unplace(partition)
+          break
+        case 'refused':
+          partition.poison = state.error
+          this.#unplace(partition)
+          break
+        case 'failed':
+          this.#fail(state.error)
+          break
+        case 'ended':
+          logger.info({ consumer }, state.error.message)
+          this.stop()
+          break
+      }
+    }
+  }
+
+  #unplace(partition: Partition): void {
+    this.#storedBefore += partition.lane?.storedRecords ?? 0
+    partition.restartAt = partition.lane?.restartAt ?? partition.restartAt
+    partition.lane = undefined
+    partition.arrived = undefined
+    this.#pause(partition)
+    // Two owners that take turns in fencing each other come to rest by this wait, as one of them loses its session.
+    partition.retryAt =
+      this.#options.clock.monotonic() + backoffMs(1, this.#options.random) * (partition.attempts > 0 ? 1 : 0.1)
+    partition.attempts++
+  }
+
+  /** Asks the store where it stands with the partitions that have no lane yet, seeks there, and lets them flow. */
+  async #place(): Promise<void> {
+    const { clock, port, sink, logger, sinkName } = this.#options
+    const now = clock.monotonic()
+    const due = [...this.#partitions.values()].filter(({ lane, retryAt }) => !lane && retryAt <= now)
+    if (due.length === 0) return
+    const topicPartitions = due.map(({ topicPartition }) => topicPartition)
+    try {
+      await port.learnTopicIds([...new Set(topicPartitions.map(({ topic }) => topic))])
+      const committed = await port.committed(topicPartitions)
+      const generation = port.generation()
+      const positions = await sink.assigned(
+        topicPartitions.map((topicPartition, index) => ({ topicPartition, committed: committed[index], generation })),
+      )
+      const stored = new TopicPartitionMap(positions.map(({ topicPartition, next }) => [topicPartition, next]))
+      await this.#checkBounds(topicPartitions, stored)
+      for (const [index, partition] of due.entries()) {
+        this.#startLane(partition, stored.get(partition.topicPartition), committed[index])
+      }
+    } catch (error) {
+      if (!(error instanceof SluiceError && error.retriable)) throw error
+      for (const partition of due) {
+        partition.attempts++
+        partition.retryAt = clock.monotonic() + backoffMs(partition.attempts, this.#options.random)
+      }
+      const names = topicPartitions.map(topicPartitionKey).join(', ')
+      logger.error(
+        { sink: sinkName, partitions: names, attempt: due[0]!.attempts },
+        `cannot begin with ${names}: ${error.message}. Trying again; nothing of them is read meanwhile`,
+      )
+    }
+  }
+
+  async #checkBounds(topicPartitions: readonly TopicPartition[], stored: TopicPartitionMap<number | undefined>) {
+    const owned = topicPartitions.filter((topicPartition) => stored.get(topicPartition) !== undefined)
+    if (owned.length === 0) return
+    const bounds = await this.#options.port.logBounds(owned)
+    for (const [index, topicPartition] of owned.entries()) {
+      const next = stored.get(topicPartition)!
+      const log = bounds[index]!
+      if (next < log.start || next > log.end) throw new OffsetOutsideLogError(topicPartition, next, log)
+    }
+  }
+
+  #startLane(partition: Partition, stored: number | undefined, committed: number | undefined): void {
+    const { port } = this.#options
+    const { topicPartition, restartAt, arrived, poison } = partition
+    const start = stored ?? restartAt ?? committed ?? arrived
+    // Without a position anywhere the consumer begins by auto.offset.reset.
+    if (start !== undefined) port.seek(topicPartition, start)
+    partition.lane = new PartitionLane(topicPartition, start, this.#laneContext!, poison)
+    partition.committed = committed
+    partition.arrived = undefined
+    partition.isPaused = false
+    port.resume([topicPartition])
+  }
+
+  #pause(partition: Partition): void {
+    if (partition.isPaused) return
+    partition.isPaused = true
+    this.#options.port.pause([partition.topicPartition])
+  }
+
+  /** Bounded memory: what a slow sink has not taken yet is not added to, while polling goes on. */
+  #backpressure(): void {
+    const { bufferBytes, port } = this.#options
+    const most = Math.max(1, bufferBytes / Math.max(1, this.#partitions.size))
+    for (const partition of this.#partitions.values()) {
+      const { lane, isPaused, topicPartition } = partition
+      if (!lane) continue
+      if (!isPaused && (this.#isStepwise ? !lane.isIdle : lane.pendingBytes >= most)) {
+        this.#pause(partition)
+      } else if (isPaused && (this.#isStepwise ? lane.isIdle : lane.pendingBytes <= most / 4)) {
+        partition.isPaused = false
+        port.resume([topicPartition])
+      }
+    }
+  }
+
+  #laneChanged(): void {
+    this.#signalChange()
+    const { bufferBytes, port } = this.#options
+    const most = Math.max(1, bufferBytes / Math.max(1, this.#partitions.size))
+    for (const { lane, isPaused } of this.#partitions.values()) {
+      if (!lane) continue
+      const { kind } = lane.state
+      if (kind === 'closed') continue
+      if (kind !== 'running' || (isPaused && lane.pendingBytes <= most / 4)) return port.wakeup()
+    }
+  }
+
+  #signalChange(): void {
+    this.#changed.resolve()
+  }
+
+  /** `commit: sync | async | record`: stores and commits what the poll returned before the next one, as long as that takes no longer than a poll may. */
+  async #finishStep(): Promise<void> {
+    const { clock, maxPollIntervalMs, commit } = this.#options
+    const until = clock.monotonic() + maxPollIntervalMs / 4
+    const lanes = () => [...this.#partitions.values()].flatMap(({ lane }) => lane ?? [])
+    while (lanes().some(({ isIdle }) => !isIdle) && clock.monotonic() < until && !this.#stop.signal.aborted) {
+      if (this.#commitWaiters.length > 0) await this.#commitNow(this.#dirty())
+      if (lanes().every(({ isIdle, state }) => isIdle || state.kind !== 'running')) break
+      this.#changed = Promise.withResolvers<void>()
+      const pause = new AbortController()
+      await Promise.race([this.#changed.promise, clock.sleep(SHORT_POLL_MS, pause.signal)])
+      pause.abort()
+    }
+    if (commit === 'async') this.#commitInBackground(this.#dirty())
+    else await this.#commitNow(this.#dirty())
+  }
+
+  /** `commit: record`: what the lane waits for after each flush. A partition that is given up does not wait. */
+  #nextCommit(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#commitWaiters.push(resolve)
+    this.#signalChange()
+    return promise
+  }
+
+  #releaseCommitWaiters(): void {
+    for (const resolve of this.#commitWaiters.splice(0)) resolve()
+  }
+
+  #dirty(among: Iterable<Partition> = this.#partitions.values()): PartitionOffset[] {
+    const offsets: PartitionOffset[] = []
+    for (const { lane, topicPartition, committed } of among) {
+      const durable = lane?.durable
+      if (durable !== undefined && durable !== committed) offsets.push({ topicPartition, offset: durable })
+    }
+    return offsets
+  }
+
+  #isDirty(): boolean {
+    return this.#dirty().length > 0
+  }
+
+  #commitIfDue(): void {
+    const { clock, autoCommitIntervalMs } = this.#options
+    if (this.#isStepwise || clock.monotonic() - this.#lastCommitAt < autoCommitIntervalMs) return
+    this.#commitInBackground(this.#dirty())
+  }
+
+  #commitInBackground(offsets: readonly PartitionOffset[]): void {
+    if (offsets.length === 0 || this.#isCommitting) return
+    this.#isCommitting = true
+    this.#lastCommitAt = this.#options.clock.monotonic()
+    this.#options.port.commitAsync(offsets, (error) => {
+      this.#isCommitting = false
+      if (error) this.#commitFailed(offsets, error)
+      else this.#noteCommitted(offsets)
+    })
+  }
+
+  /** A commit that fails is no failure of the application's: it is repeated with the next, or the next owner reads again from the one before. */
+  async #commitNow(offsets: readonly PartitionOffset[]): Promise<void> {
+    try {
+      if (offsets.length > 0) await this.#options.port.commitSync(offsets)
+      this.#noteCommitted(offsets)
+    } catch (error) {
+      this.#commitFailed(offsets, error as Error)
+    } finally {
+      this.#lastCommitAt = this.#options.clock.monotonic()
+      this.#releaseCommitWaiters()
+    }
+  }
+
+  #noteCommitted(offsets: readonly PartitionOffset[]): void {
+    for (const { topicPartition, offset } of offsets) {
+      const partition = this.#partitions.get(topicPartition)
+      if (partition && (partition.committed === undefined || offset > partition.committed)) {
+        this.#committedRecords += offset - (partition.committed ?? offset)
+        partition.committed = offset
+      }
+    }
+  }
+
+  #commitFailed(offsets: readonly PartitionOffset[], error: Error): void {
+    const names = offsets
+      .map(({ topicPartition, offset }) => `${topicPartitionKey(topicPartition)} to ${offset}`)
+      .join(', ')
+    const then = this.#storeOwnsOffsets
+      ? 'The store has them; only lag tools will see it later'
+      : 'They are stored; without a later commit the next owner stores them again'
+    this.#options.logger.warn(
+      { consumer: this.#options.consumer },
+      `committing ${names} failed: ${error.message}. ${then}`,
+    )
+  }
+
+  readonly #listener: AssignmentListener = {
+    assigned: async (added) => {
+      for (const topicPartition of added) {
+        this.#partitions.set(topicPartition, {
+          topicPartition,
+          lane: undefined,
+          poison: undefined,
+          restartAt: undefined,
+          arrived: undefined,
+          isPaused: false,
+          committed: undefined,
+          attempts: 0,
+          retryAt: 0,
+        })
+        this.#pause(this.#partitions.get(topicPartition)!)
+      }
+      this.#options.onAssignment?.([...this.#partitions.keys()])
+    },
+    revoked: async (partitions) => {
+      const limit = new AbortController()
+      const { clock, maxPollIntervalMs } = this.#options
+      const timer = clock.setTimer(maxPollIntervalMs * FLUSH_SHARE, () => limit.abort())
+      try {
+        await this.#release(partitions, AbortSignal.any([limit.signal, this.#deadline.signal]))
+      } catch (error) {
+        this.#fail(error as Error)
+      } finally {
+        timer.cancel()
+      }
+    },
+    lost: async (partitions) => {
+      try {
+        await this.#abandon(partitions)
+      } catch (error) {
+        this.#fail(error as Error)
+      }
+    },
+  }
+
+  /** Flushes what the sink has of these partitions, commits it and lets go of them. */
+  async #release(topicPartitions: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
+    const held = this.#take(topicPartitions)
+    if (held.length === 0) return
+    this.#releaseCommitWaiters()
+    await Promise.all(held.map(({ lane }) => lane?.close(signal)))
+    this.#releaseCommitWaiters()
+    const placed = held.filter(({ lane }) => lane)
+    const positions =
+      placed.length === 0
+        ? []
+        : await this.#options.sink.revoked(
+            placed.map(({ topicPartition }) => topicPartition),
+            'revoked',
+          )
+    const offsets = new TopicPartitionMap(
+      this.#dirty(held).map(({ topicPartition, offset }) => [topicPartition, offset]),
+    )
+    for (const { topicPartition, durable } of positions) {
+      const known = offsets.get(topicPartition)
+      if (durable !== undefined && (known === undefined || durable > known)) offsets.set(topicPartition, durable)
+    }
+    const committed = new TopicPartitionMap(held.map((one) => [one.topicPartition, one.committed]))
+    const dirty = [...offsets]
+      .filter(([topicPartition, offset]) => committed.get(topicPartition) !== offset)
+      .map(([topicPartition, offset]) => ({ topicPartition, offset }))
+    if (dirty.length > 0) await this.#commitNow(dirty)
+    this.#forget(held)
+  }
+
+  /** The session is gone: what was not flushed is another member's to read again. */
+  async #abandon(topicPartitions: readonly TopicPartition[]): Promise<void> {
+    const held = this.#take(topicPartitions)
+    if (held.length === 0) return
+    this.#releaseCommitWaiters()
+    await Promise.all(held.map(({ lane }) => lane?.abort()))
+    const placed = held.filter(({ lane }) => lane).map(({ topicPartition }) => topicPartition)
+    if (placed.length > 0) await this.#options.sink.revoked(placed, 'lost')
+    this.#forget(held)
+  }
+
+  #take(topicPartitions: readonly TopicPartition[]): Partition[] {
+    return topicPartitions.flatMap((topicPartition) => this.#partitions.get(topicPartition) ?? [])
+  }
+
+  #forget(held: readonly Partition[]): void {
+    for (const { topicPartition, lane } of held) {
+      this.#storedBefore += lane?.storedRecords ?? 0
+      this.#partitions.delete(topicPartition)
+    }
+    this.#options.onAssignment?.([...this.#partitions.keys()])
+  }
+
+  #fail(error: Error): void {
+    if (!this.#failure) this.#failure = error
+    else this.#options.logger.warn({ consumer: this.#options.consumer }, `and then: ${error.message}`)
+  }
+}
