@@ -38,10 +38,15 @@ export interface BatchVector {
   }[]
 }
 
-/** Record batches by file, for example `record-batches/java.json`. */
+/** Record batches by file, for example `record-batches/java.json`. Records that an earlier case has too are said by its name. */
 export function batchVectors(file: string): BatchVector[] {
   const { cases } = JSON.parse(readFileSync(new URL(`record-batches/${file}`, folder), 'utf8'))
-  return cases.map(({ base64, ...rest }: { base64: string }) => ({ ...rest, bytes: Buffer.from(base64, 'base64') }))
+  const byName = new Map<string, BatchVector['records']>()
+  return cases.map(({ name, base64, header, records }: { name: string; base64: string; header: {}; records: any }) => {
+    const vector = { name, header, records: typeof records === 'string' ? byName.get(records)! : records }
+    byName.set(name, vector.records)
+    return { ...vector, bytes: Buffer.from(base64, 'base64') }
+  })
 }
 
 export function batchFiles(): string[] {

@@ -31,7 +31,7 @@ const codecs: Readonly<Record<CompressionType, Codec>> = {
   zstd: {
     compress: (bytes, level = ZSTD_LEVEL) =>
       zlib.zstdCompressSync(bytes, { params: { [ZSTD_c_compressionLevel]: level }, pledgedSrcSize: bytes.length }),
-    decompress: (bytes, maxBytes) => zlib.zstdDecompressSync(bytes, zlibLimits(bytes, maxBytes)),
+    decompress: decompressZstd,
   },
 }
 
@@ -50,6 +50,25 @@ export function decompress(type: CompressionType, bytes: Buffer, maxBytes: numbe
     const reason = isTooLarge ? `more than ${maxBytes} bytes come out` : String(error)
     throw new DecodeError(`Decompressing ${bytes.length} bytes of ${type} failed: ${reason}`, { cause: error })
   }
+}
+
+/** Node stops behind the first frame, in silence; there may be several, and what is none must not be passed over. */
+function decompressZstd(bytes: Buffer, maxBytes: number): Buffer {
+  const outputs: Buffer[] = []
+  let left = maxBytes
+  for (let at = 0; at < bytes.length || at === 0;) {
+    const rest = bytes.subarray(at)
+    // The declared type knows nothing of `info`.
+    const { buffer, engine } = zlib.zstdDecompressSync(rest, { ...zlibLimits(rest, left), info: true }) as unknown as {
+      buffer: Buffer
+      engine: { bytesWritten: number }
+    }
+    if (buffer.length > left || engine.bytesWritten === 0) throw new DecodeError('zstd frames hold too much or nothing')
+    outputs.push(buffer)
+    left -= buffer.length
+    at += engine.bytesWritten
+  }
+  return outputs.length === 1 ? outputs[0]! : Buffer.concat(outputs)
 }
 
 /** zlib reserves a chunk at once and stops when the limit is passed: chunks are large enough that a usual batch needs few. */
