@@ -136,7 +136,7 @@ export class InternalTopic {
 
 /** What an error of the log means to the client of a coordinator, as Kafka translates it. */
 export function coordinatorError(error: unknown): ErrorName {
-  if (!(error instanceof KafkaError)) throw error
+  if (!(error instanceof KafkaError)) return 'UNKNOWN_SERVER_ERROR'
   const { name } = error.error
   switch (name) {
     case 'UNKNOWN_TOPIC_OR_PARTITION':
