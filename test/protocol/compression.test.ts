@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import zlib from 'node:zlib'
-import fc from 'fast-check'
+import { array, assert as holds, nat, property, tuple, uint8Array } from 'fast-check'
 import { DecodeError } from '../../src/protocol/decode-error.ts'
 import { compress, decompress } from '../../src/protocol/records/compression.ts'
 import { crc32c, crc32cByTables } from '../../src/protocol/records/crc32c.ts'
@@ -56,7 +56,7 @@ test('xxHash32: known answers', () => {
 })
 
 for (const type of types) {
-  describe(`${type}`, () => {
+  describe(type, () => {
     test('whatever goes in comes out, at the sizes where blocks end', () => {
       for (const length of [
         0, 1, 4, 5, 12, 13, 14, 60, 61, 256, 257, 32767, 32768, 32769, 65535, 65536, 65537, 200_000,
@@ -69,9 +69,9 @@ for (const type of types) {
     })
 
     test('whatever goes in comes out', () => {
-      const repetitive = fc.array(fc.tuple(fc.uint8Array({ maxLength: 30 }), fc.nat(200)), { maxLength: 30 })
-      fc.assert(
-        fc.property(repetitive, (parts) => {
+      const repetitive = array(tuple(uint8Array({ maxLength: 30 }), nat(200)), { maxLength: 30 })
+      holds(
+        property(repetitive, (parts) => {
           const bytes = Buffer.concat(parts.flatMap(([part, times]) => Array.from({ length: times }, () => part)))
           assert.ok(decompress(type, compress(type, bytes), bytes.length).equals(bytes))
         }),
@@ -98,26 +98,23 @@ for (const type of types) {
 
     test('changed bytes end in some bytes within the limit or in a DecodeError', () => {
       const original = compress(type, Buffer.concat([bytesOf(2000, 4), bytesOf(200, 256), Buffer.alloc(3000)]))
-      fc.assert(
-        fc.property(
-          fc.array(fc.tuple(fc.nat(original.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-          (changes) => {
-            const bytes = Buffer.from(original)
-            for (const [at, byte] of changes) bytes[at] = byte
-            try {
-              assert.ok(decompress(type, bytes, 20_000).length <= 20_000)
-            } catch (error) {
-              assert.ok(error instanceof DecodeError, String(error))
-            }
-          },
-        ),
+      holds(
+        property(array(tuple(nat(original.length - 1), nat(255)), { minLength: 1, maxLength: 4 }), (changes) => {
+          const bytes = Buffer.from(original)
+          for (const [at, byte] of changes) bytes[at] = byte
+          try {
+            assert.ok(decompress(type, bytes, 20_000).length <= 20_000)
+          } catch (error) {
+            assert.ok(error instanceof DecodeError, String(error))
+          }
+        }),
         { numRuns: 2000, seed: 20261124 },
       )
     })
 
     test('random bytes end in some bytes within the limit or in a DecodeError', () => {
-      fc.assert(
-        fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      holds(
+        property(uint8Array({ maxLength: 300 }), (bytes) => {
           try {
             assert.ok(decompress(type, Buffer.from(bytes), 20_000).length <= 20_000)
           } catch (error) {

@@ -232,7 +232,7 @@ describe('RecordCursor', () => {
     bytes[bytes.length - 3]! ^= 1
     assert.throws(
       () => recordsOf(new RecordBatch(bytes)),
-      (error) => error instanceof CorruptBatchError && /^topic-3, batch at offset 0/.test(error.message),
+      (error) => error instanceof CorruptBatchError && error.message.startsWith('topic-3, batch at offset 0'),
     )
     assert.equal(recordsOf(new RecordBatch(bytes), { checkCrcs: false }).length, 5)
   })

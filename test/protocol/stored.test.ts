@@ -1,31 +1,11 @@
 /** Consumer protocol and coordinator records against the bytes that Apache Kafka writes. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type StoredStruct } from '../../src/protocol/api.ts'
-import {
-  consumerProtocolAssignment,
-  consumerProtocolSubscription,
-} from '../../src/protocol/stored/consumer-protocol.ts'
-import {
-  groupMetadataKey,
-  groupMetadataValue,
-  offsetCommitKey,
-  offsetCommitValue,
-} from '../../src/protocol/stored/group-records.ts'
-import { transactionLogKey, transactionLogValue } from '../../src/protocol/stored/transaction-records.ts'
+import { consumerProtocolSubscription } from '../../src/protocol/stored/consumer-protocol.ts'
+import { offsetCommitValue } from '../../src/protocol/stored/group-records.ts'
 import { DecodeError } from '../../src/protocol/decode-error.ts'
+import { storedStructs } from './decoding.ts'
 import { comparable, messageVectors } from './vectors.ts'
-
-export const storedStructs: readonly (readonly [StoredStruct, readonly string[]])[] = [
-  [consumerProtocolSubscription, ['ConsumerProtocolSubscription']],
-  [consumerProtocolAssignment, ['ConsumerProtocolAssignment']],
-  [offsetCommitKey, ['LegacyOffsetCommitKey', 'OffsetCommitKey']],
-  [offsetCommitValue, ['OffsetCommitValue']],
-  [groupMetadataKey, ['GroupMetadataKey']],
-  [groupMetadataValue, ['GroupMetadataValue']],
-  [transactionLogKey, ['TransactionLogKey']],
-  [transactionLogValue, ['TransactionLogValue']],
-]
 
 for (const [struct, files] of storedStructs) {
   describe(`${struct.name}: as Apache Kafka writes it`, () => {

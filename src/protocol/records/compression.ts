@@ -19,6 +19,8 @@ interface Codec {
 const { Z_DEFAULT_COMPRESSION, ZSTD_c_compressionLevel } = zlib.constants
 /** Kafka's default level for zstd. */
 const ZSTD_LEVEL = 3
+/** Each is a call that costs far more than a frame's few bytes: nobody writes more than one, unless to keep us busy. */
+const MAX_ZSTD_FRAMES = 1000
 
 const codecs: Readonly<Record<CompressionType, Codec>> = {
   none: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
@@ -64,6 +66,7 @@ function decompressZstd(bytes: Buffer, maxBytes: number): Buffer {
       engine: { bytesWritten: number }
     }
     if (buffer.length > left || engine.bytesWritten === 0) throw new DecodeError('zstd frames hold too much or nothing')
+    if (outputs.length === MAX_ZSTD_FRAMES) throw new DecodeError(`More than ${MAX_ZSTD_FRAMES} zstd frames in a row`)
     outputs.push(buffer)
     left -= buffer.length
     at += engine.bytesWritten
