@@ -141,6 +141,12 @@ export class Cluster {
     )
   }
 
+  /** The open connection to a broker, if there is one right now; never opens one. */
+  readyConnection(node: number, channel = 'main'): BrokerConnection | undefined {
+    const broker = this.metadata.brokers.get(node)
+    return broker && this.#links.get(linkKey(broker, channel))?.ready
+  }
+
   leader(topicPartition: TopicPartition): LeaderAndEpoch | undefined {
     return this.metadata.leader(topicPartition)
   }
@@ -238,7 +244,7 @@ export class Cluster {
   }
 
   #link(address: { host: string; port: number }, channel: string): BrokerLink {
-    const key = `${address.host}:${address.port} ${channel}`
+    const key = linkKey(address, channel)
     let link = this.#links.get(key)
     if (!link) {
       link = new BrokerLink(this.seams, this.config, address, (cause) => {
@@ -332,6 +338,10 @@ export class Cluster {
       }
     }
   }
+}
+
+function linkKey({ host, port }: { host: string; port: number }, channel: string): string {
+  return `${host}:${port} ${channel}`
 }
 
 function parseAddress(server: string): { host: string; port: number } {

@@ -1,0 +1,12 @@
+/** The producer's public surface. */
+export { Producer, type CallOptions } from './producer.ts'
+export {
+  SendBatchError,
+  SentRecords,
+  type BytesLike,
+  type ProducerRecord,
+  type RecordFailure,
+  type RecordMetadata,
+} from './record.ts'
+export { type GroupMetadata, type OffsetAndMetadata, type OffsetToCommit } from './transaction-offsets.ts'
+export { murmur2, partitionOfKey } from './partitioner.ts'
