@@ -33,6 +33,8 @@ export interface BrokerContext {
   readonly logger: Logger
   /** Kafka's property names and their values: `config['offsets.topic.num.partitions']`. */
   readonly config: BrokerConfig
+  /** The names of those that were given; the others have their defaults. */
+  readonly configured: ReadonlySet<string>
   readonly nodeId: number
   /** The address that clients are told: the one the broker listens at. */
   readonly host: string

@@ -11,7 +11,7 @@ import { decodeResponse, encodeRequest, FrameSplitter } from '../../src/protocol
 export class WireClient {
   readonly #socket: Socket
   readonly #splitter = new FrameSplitter()
-  readonly #waiting = new Map<number, { resolve(frame: Buffer): void; reject(error: Error): void }>()
+  readonly #waiting = new Map<number, { resolve: (frame: Buffer) => void; reject: (error: Error) => void }>()
   readonly clientId: string
   /** Correlation ids in the order in which answers came. */
   readonly answered: number[] = []

@@ -125,6 +125,11 @@ export class LogDirectory {
   close(): Promise<void> {
     return notYet()
   }
+
+  /** As if the process had been killed: timers stop, files and the lock are let go of, nothing is synced, no checkpoint and no mark of a clean shutdown is written. Needed by `Broker.kill`. */
+  abandon(): Promise<void> {
+    return notYet()
+  }
 }
 
 function notYet(): never {

@@ -1,0 +1,15 @@
+/** What users' own tests import as `sluice/testing`: a broker in the process, and faults on request. */
+export { startBroker, TestBroker, type StartBrokerOptions, type TestTopic } from './start-broker.ts'
+export {
+  delay,
+  disconnect,
+  error,
+  inOrder,
+  once,
+  times,
+  when,
+  type Decision,
+  type InterceptContext,
+  type Interception,
+  type Rule,
+} from '../broker/intercept.ts'
