@@ -24,14 +24,38 @@ function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    const message = (error as Error).message
-    const at = /at position (\d+)/.exec(message)
-    const position = at ? Number(at[1]) : text.length
-    const lines = text.slice(0, position).split('\n')
-    const reason = message.replace(/,? ?(?:"[\s\S]*" is not valid JSON|in JSON at position \d+.*)$/, '')
+    const lines = text.slice(0, positionOfError(text)).split('\n')
+    const reason = (error as Error).message.replace(
+      /,? (?:\.*"[\s\S]* is not valid JSON|in JSON at position \d+.*)$/,
+      '',
+    )
     throw new ConfError(file, [
       { path: `line ${lines.length}, column ${lines.at(-1)!.length + 1}`, message: `is not JSON: ${reason}` },
     ])
+  }
+}
+
+/** JSON.parse does not always say where. What it can read at most is found by halving: a longer beginning only breaks at the same place. */
+function positionOfError(text: string): number {
+  let readable = 0
+  let broken = text.length
+  while (broken - readable > 1) {
+    const middle = (readable + broken) >> 1
+    if (isBeginning(text.slice(0, middle))) readable = middle
+    else broken = middle
+  }
+  return isBeginning(text) ? text.length : broken - 1
+}
+
+/** True when only the rest is missing. */
+function isBeginning(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (error) {
+    const { message } = error as Error
+    const at = /at position (\d+)/.exec(message)
+    return /Unexpected end|Unterminated/.test(message) || (at !== null && Number(at[1]) === text.length)
   }
 }
 

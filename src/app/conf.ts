@@ -269,7 +269,12 @@ function readSink(entry: EntryReader, sinks: SinkRegistry): Readonly<Record<stri
     sinks.configure(sink, entry.at('sink'))
   } catch (error) {
     if (!(error instanceof SinkOptionsError)) throw error
-    for (const line of error.message.split('\n')) entry.nested('', line.trim())
+    for (const line of error.message.split('\n')) {
+      // The registry says the place first: `[1].sink.formt is no option …`.
+      const at = line.indexOf(' is ')
+      if (at > 0) entry.nested(line.slice(0, at), line.slice(at + 1))
+      else entry.nested(entry.at('sink'), line)
+    }
   }
   return sink
 }

@@ -160,10 +160,15 @@ export class PartitionLane {
   }
 
   /**
-   * Writes nothing more, flushes what is with the sink unless `signal` aborts first, and closes. Records that were not
-   * yet written are dropped: nobody has committed them.
+   * Takes nothing more, flushes what is with the sink unless `signal` aborts first, and closes. Records that were not
+   * yet written are dropped, as nobody has committed them; with `drain` they are written first, until it aborts.
    */
-  async close(signal: AbortSignal): Promise<void> {
+  async close(signal: AbortSignal, drain?: AbortSignal): Promise<void> {
+    if (drain && !drain.aborted) {
+      const drained = Promise.withResolvers<void>()
+      drain.addEventListener('abort', () => drained.resolve(), { once: true })
+      await Promise.race([this.#running, drained.promise])
+    }
     this.#stopTaking()
     const abort = () => this.#closing.abort()
     signal.addEventListener('abort', abort, { once: true })

@@ -68,6 +68,8 @@ const POLL_MS = 500
 const SHORT_POLL_MS = 50
 /** A flush is aborted when this part of max.poll.interval.ms is over, so that a revocation can still commit in time. */
 const FLUSH_SHARE = 0.6
+/** Part of shutdown.timeout.ms for writing what was read. */
+const DRAIN_SHARE = 0.5
 const FLUSH_BYTES = 16 * 1024 * 1024
 
 interface Partition {
@@ -90,6 +92,8 @@ export class Pipeline {
   readonly #options: PipelineOptions
   readonly #partitions = new TopicPartitionMap<Partition>()
   readonly #stop = new AbortController()
+  /** Aborts when what was read and not yet written is given up, so that the rest of the time is for flush and commit. */
+  readonly #drained = new AbortController()
   /** Aborts when the time for an orderly end is over. */
   readonly #deadline = new AbortController()
   #opened: Opened | undefined
@@ -123,6 +127,7 @@ export class Pipeline {
     if (this.#stop.signal.aborted) return
     const { clock, shutdownTimeoutMs, port } = this.#options
     this.#stop.abort()
+    clock.setTimer(shutdownTimeoutMs * DRAIN_SHARE, () => this.#drained.abort(), { background: true })
     clock.setTimer(shutdownTimeoutMs, () => this.#deadline.abort(), { background: true })
     this.#signalChange()
     port.wakeup()
@@ -140,7 +145,9 @@ export class Pipeline {
     }
     if (this.#failure) this.stop()
     try {
-      await this.#release([...this.#partitions.keys()], this.#deadline.signal)
+      // With `commit: record` each record waits for its commit, which only the loop does: what is left of one poll is dropped.
+      const drain = this.#options.commit === 'record' ? undefined : this.#drained.signal
+      await this.#release([...this.#partitions.keys()], this.#deadline.signal, drain)
     } catch (error) {
       this.#fail(error as Error)
     }
@@ -512,11 +519,15 @@ export class Pipeline {
   }
 
   /** Flushes what the sink has of these partitions, commits it and lets go of them. */
-  async #release(topicPartitions: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
+  async #release(
+    topicPartitions: readonly TopicPartition[],
+    signal: AbortSignal,
+    drain?: AbortSignal,
+  ): Promise<void> {
     const held = this.#take(topicPartitions)
     if (held.length === 0) return
     this.#releaseCommitWaiters()
-    await Promise.all(held.map(({ lane }) => lane?.close(signal)))
+    await Promise.all(held.map(({ lane }) => lane?.close(signal, drain)))
     this.#releaseCommitWaiters()
     const placed = held.filter(({ lane }) => lane)
     const positions =

@@ -1,0 +1,134 @@
+/** `sluice run`: the applications of a consumer.conf, until SIGTERM or SIGINT. */
+import { Command } from 'commander'
+import type { ApplicationConf } from '../../app/conf.ts'
+import { CommandError, UsageError } from '../exit.ts'
+import { createLogger, type LogLevel } from '../logger.ts'
+import { withLog } from '../options.ts'
+import { print, printJson, printRows } from '../output.ts'
+import { onTermination } from '../signals.ts'
+
+interface RunOptions {
+  readonly path?: string
+  readonly bootstrapServer?: string
+  readonly check?: boolean
+  readonly failFast?: boolean
+  readonly json?: boolean
+  readonly logLevel: LogLevel
+  readonly logFormat: 'text' | 'json'
+}
+
+export function runCommand(): Command {
+  const command = new Command('run')
+    .description('run the consumer applications of a consumer.conf (JSON or YAML)')
+    .argument('[conf]', 'the file')
+    .option('--path <conf>', 'the file, in place of the argument')
+    .option('--bootstrap-server <host:port,…>', 'where the cluster is, for applications that do not say it')
+    .option('--check', 'check the file and print what it says, without running it')
+    .option('--json', 'with --check, print JSON in place of a table')
+    .option('--fail-fast', 'fail when no broker can be reached, in place of trying again')
+  return withLog(command).action(run)
+}
+
+async function run(file: string | undefined, options: RunOptions): Promise<void> {
+  const path = file ?? options.path
+  if (path === undefined) throw new UsageError('which file? sluice run consumer.conf')
+  if (file !== undefined && options.path !== undefined && file !== options.path) {
+    throw new UsageError(`two files are named: ${file} and ${options.path}`)
+  }
+  const applications = await readConf(path, options)
+  if (options.check) return printApplications(applications, path, options)
+  await supervise(applications, options)
+}
+
+async function readConf(path: string, { bootstrapServer }: RunOptions): Promise<readonly ApplicationConf[]> {
+  const [{ readFile }, { parseConf }, { sinks }] = await Promise.all([
+    import('node:fs/promises'),
+    import('../../app/conf.ts'),
+    import('../../sinks/index.ts'),
+  ])
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    const reason = error.code === 'ENOENT' ? 'there is no such file' : error.message
+    throw new CommandError(`cannot read ${path}: ${reason}`, error)
+  })
+  const defaults = bootstrapServer === undefined ? {} : { 'bootstrap.servers': bootstrapServer }
+  return parseConf(text, path, { sinks, defaults })
+}
+
+async function supervise(applications: readonly ApplicationConf[], options: RunOptions): Promise<void> {
+  const [{ Supervisor, ConsumerFailedError }, { InProcessHost }, { sinks }, { systemSeams }, { systemDisk }, logger] =
+    await Promise.all([
+      import('../../app/supervisor.ts'),
+      import('../../app/worker-host.ts'),
+      import('../../sinks/index.ts'),
+      import('../../client/seams.ts'),
+      import('../../seams/disk.ts'),
+      createLogger(options.logLevel, options.logFormat),
+    ])
+  const seams = systemSeams({ logger })
+  const supervisor = new Supervisor({
+    applications,
+    host: new InProcessHost({ seams, disk: systemDisk, sinks }),
+    transport: seams.transport,
+    clock: seams.clock,
+    logger,
+    failFast: options.failFast,
+  })
+  // What the shutdown may take is up to each consumer; this is for one that does not keep to it.
+  const mostMs = Math.max(...applications.map(({ shutdownTimeoutMs }) => shutdownTimeoutMs))
+  const isOver = onTermination((signal) => {
+    logger.info({ signal }, `${signal}: storing and committing what was taken; again to end at once`)
+    supervisor.stop()
+    seams.clock.setTimer(
+      mostMs + 1000,
+      () => {
+        logger.error(
+          {},
+          `not over after ${mostMs} ms (shutdown.timeout.ms): ended. What was not stored was not committed`,
+        )
+        process.exit(1)
+      },
+      { background: true },
+    )
+  })
+  try {
+    await supervisor.run()
+  } catch (error) {
+    if (error instanceof ConsumerFailedError && error.detail) logger.error({}, error.detail)
+    throw error
+  } finally {
+    isOver()
+  }
+  sayBye()
+}
+
+/** Whoever read standard output may have gone: that was no failure. */
+function sayBye(): void {
+  process.stdout.on('error', () => {})
+  print('Bye')
+}
+
+function printApplications(applications: readonly ApplicationConf[], path: string, { json }: RunOptions): void {
+  if (json) return printJson(applications)
+  printRows(
+    applications.map((application) => ({
+      group: application.groupId,
+      topics: application.topicsPattern ?? application.topics.join(','),
+      consumers: application.consumers,
+      value: application.value,
+      commit: application.commit,
+      sink: String(application.sink['type']),
+      servers: String(application.properties['bootstrap.servers']),
+    })),
+    [
+      ['GROUP', 'group'],
+      ['TOPICS', 'topics'],
+      ['CONSUMERS', 'consumers'],
+      ['VALUE', 'value'],
+      ['COMMIT', 'commit'],
+      ['SINK', 'sink'],
+      ['BOOTSTRAP-SERVERS', 'servers'],
+    ],
+    {},
+  )
+  process.stderr.write(`${path} is sound\n`)
+}
