@@ -52,7 +52,7 @@ export const brokerProperties = {
     type: 'int',
     default: 1,
     min: 1,
-    description: 'Taken for compatibility. The one replica is always in sync.',
+    description: 'Above 1, a topic takes nothing from a producer with acks=all, as there is one replica.',
   },
   'message.max.bytes': {
     type: 'int',
@@ -356,32 +356,24 @@ export function parseBrokerConfig(properties: BrokerProperties): BrokerConfig {
 function parseValue(name: string, row: PropertyRow, given: string | number | boolean): boolean | number | string {
   const refuse = (wanted: string) => new BrokerConfigError(`${name} is ${JSON.stringify(given)}: it takes ${wanted}`)
   const text = String(given).trim()
-  switch (row.type) {
-    case 'boolean':
-      if (text !== 'true' && text !== 'false') throw refuse('true or false')
-      return text === 'true'
-    case 'string':
-    case 'list': {
-      const parts = row.type === 'list' ? text.split(',').map((part) => part.trim()) : [text]
-      const unknown = parts.find((part) => row.oneOf && part !== '' && !row.oneOf.includes(part))
-      if (unknown !== undefined) throw refuse(row.oneOf!.join(', '))
-      return parts.filter((part) => part !== '').join(',')
-    }
-    case 'int':
-    case 'short':
-    case 'long':
-    case 'double': {
-      if (row.type === 'long' && text === LONGEST) return UNLIMITED
-      const value = text === '' ? Number.NaN : Number(text)
-      if (row.type === 'long' && value === UNLIMITED) return value
-      if (!Number.isFinite(value) || (row.type !== 'double' && !Number.isInteger(value))) {
-        throw refuse(row.type === 'double' ? 'a number' : 'a whole number')
-      }
-      if (row.min !== undefined && value < row.min) throw refuse(`at least ${row.min}`)
-      if (row.type === 'int' && value > INT_MAX) throw refuse(`at most ${INT_MAX}`)
-      return value
-    }
+  if (row.type === 'boolean') {
+    if (text !== 'true' && text !== 'false') throw refuse('true or false')
+    return text === 'true'
   }
+  if (row.type === 'string' || row.type === 'list') {
+    const parts = (row.type === 'list' ? text.split(',') : [text]).map((part) => part.trim())
+    const unknown = parts.find((part) => row.oneOf && part !== '' && !row.oneOf.includes(part))
+    if (unknown !== undefined) throw refuse(row.oneOf!.join(', '))
+    return parts.filter((part) => part !== '').join(',')
+  }
+  if (row.type === 'long' && (text === LONGEST || text === String(UNLIMITED))) return UNLIMITED
+  const value = text === '' ? Number.NaN : Number(text)
+  if (row.type === 'double' ? !Number.isFinite(value) : !Number.isSafeInteger(value)) {
+    throw refuse(row.type === 'double' ? 'a number' : 'a whole number')
+  }
+  if (row.min !== undefined && value < row.min) throw refuse(`at least ${row.min}`)
+  if (row.type === 'int' && value > INT_MAX) throw refuse(`at most ${INT_MAX}`)
+  return value
 }
 
 function unknownProperty(name: string): string {

@@ -57,7 +57,9 @@ export function disconnect({ when = 'before' }: { when?: 'before' | 'after' } = 
 
 /** Holds the request up, and what the same connection sends after it, then lets it pass. */
 export function delay(delayMs: number): Rule {
-  return async (_request, { broker, signal }) => void (await broker.clock.sleep(delayMs, signal))
+  return async (_request, { broker, signal }) => {
+    await broker.clock.sleep(delayMs, signal)
+  }
 }
 
 /** The first `count` requests meet the rules, one after the other until one answers; later ones pass. */

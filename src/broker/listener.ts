@@ -13,7 +13,7 @@
  * client that does not read its answers gets none computed. Whatever a client sends, the worst is that its connection closes.
  */
 import { FrameSplitter } from '../protocol/frame.ts'
-import { type Clock } from '../seams/clock.ts'
+import { type Clock, type Timer } from '../seams/clock.ts'
 import { type Logger } from '../seams/logger.ts'
 import { type Connection, type Listening, type Transport } from '../seams/transport.ts'
 import { type BrokerConfig } from './broker-config.ts'
@@ -91,6 +91,7 @@ class ServedConnection {
   #state: 'reading' | 'serving' | 'draining' | 'closed' = 'reading'
   #paused = false
   #lastActiveAt: number
+  #idleTimer: Timer | undefined
 
   constructor(id: string, connection: Connection, options: ListenerOptions, onClosed: () => void) {
     this.#connection = connection
@@ -167,18 +168,20 @@ class ServedConnection {
 
   #watchIdle(maxIdleMs: number): void {
     if (maxIdleMs < 0 || maxIdleMs === Number.POSITIVE_INFINITY) return
-    const look = () => {
+    const lookIn = (delayMs: number): void => {
+      this.#idleTimer = this.#options.clock.setTimer(delayMs, look, { background: true })
+    }
+    const look = (): void => {
       const idleMs = this.#options.clock.monotonic() - this.#lastActiveAt
       // A request that is being served keeps its connection: the client waits for us, not we for it.
-      if (this.#state === 'serving') return wait(maxIdleMs)
-      if (idleMs < maxIdleMs) return wait(maxIdleMs - idleMs)
-      this.#options.logger.debug({ connection: this.#info.id }, 'connection closed: idle')
-      this.close()
+      if (this.#state === 'serving') lookIn(maxIdleMs)
+      else if (idleMs < maxIdleMs) lookIn(maxIdleMs - idleMs)
+      else {
+        this.#options.logger.debug({ connection: this.#info.id }, 'connection closed: idle')
+        this.close()
+      }
     }
-    let timer = { cancel() {} }
-    const wait = (delayMs: number) => (timer = this.#options.clock.setTimer(delayMs, look, { background: true }))
-    wait(maxIdleMs)
-    this.#gone.signal.addEventListener('abort', () => timer.cancel(), { once: true })
+    lookIn(maxIdleMs)
   }
 
   #pause(): void {
@@ -198,6 +201,7 @@ class ServedConnection {
     this.#state = 'closed'
     this.#waiting.length = 0
     this.#waitingBytes = 0
+    this.#idleTimer?.cancel()
     this.#gone.abort()
     this.#onClosed()
   }

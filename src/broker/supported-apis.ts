@@ -1,0 +1,24 @@
+/** The page docs/supported-apis.md: what the table of handlers says, for people. */
+import { apis } from '../protocol/messages/index.ts'
+import { handlers } from './handlers/index.ts'
+
+export function supportedApisPage(): string {
+  const rows = handlers.map(({ api, versions, advertisedOldest }) => {
+    const noted = advertisedOldest === versions[0] ? '' : ` (${advertisedOldest} to ${versions[1]} in ApiVersions)`
+    return `| ${api.key} | ${api.name} | ${versions[0]} to ${versions[1]}${noted} |`
+  })
+  const answered = new Set(handlers.map(({ api }) => api.key))
+  const others = apis.filter(({ key }) => !answered.has(key)).map(({ key, name }) => `${name} (${key})`)
+  return [
+    '# APIs that the embedded broker answers',
+    '',
+    'Generated from `src/broker/handlers/index.ts` by `node scripts/supported-apis.ts`; a test holds it current.',
+    '',
+    '| key | API | versions |',
+    '| --: | --- | --- |',
+    ...rows,
+    '',
+    `Defined in the protocol and not answered: ${others.join(', ')}.`,
+    '',
+  ].join('\n')
+}
