@@ -12,7 +12,7 @@
  * States of a partition: nothing taken ─write─▶ open part ─flush: write, sync─▶ sealed ─claim, publish─▶ nothing taken.
  * A failed flush stays where it is and goes on there; what is written meanwhile opens another part behind the sealed one.
  */
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { z } from 'zod'
@@ -150,6 +150,7 @@ class FileSink implements Sink {
   async #probe(directory: string): Promise<void> {
     await this.#disk.makeDirectory(directory)
     await this.#disk.list(directory)
+    await this.#syncAbove(resolve(directory))
     const first = join(directory, `.sluice-probe-${this.#context.random.uuid()}`)
     const second = `${first}-link`
     try {
@@ -168,6 +169,16 @@ class FileSink implements Sink {
     } finally {
       await this.#disk.remove(second)
       await this.#disk.remove(first)
+    }
+  }
+
+  /** A new folder is on disk when every folder above it is. One that we may not read is none that we made. */
+  async #syncAbove(directory: string): Promise<void> {
+    for (let folder = dirname(directory); ; folder = dirname(folder)) {
+      await this.#disk.syncDirectory(folder).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EACCES' && error.code !== 'EPERM' && error.code !== 'EROFS') throw error
+      })
+      if (folder === dirname(folder)) return
     }
   }
 

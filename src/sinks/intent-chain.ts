@@ -63,6 +63,7 @@ export class IntentChain {
   readonly #disk: Disk
   readonly #identity: ChainIdentity
   readonly #newId: () => string
+  #foldersMade = false
 
   constructor(disk: Disk, partitionFolder: string, identity: ChainIdentity, newId: () => string) {
     this.#disk = disk
@@ -79,7 +80,11 @@ export class IntentChain {
   /** Finishes what the last owner claimed, sweeps what can never be published, and says where the chain stands. */
   async recover(): Promise<ChainState> {
     const state = await this.read()
-    if (state.last) await this.publish(state.last)
+    if (state.last) {
+      // Whoever claimed it may have died before its name was on disk; what is published from it must not outlive it.
+      await this.#disk.syncDirectory(this.folder)
+      await this.publish(state.last)
+    }
     if (state.next !== undefined) await this.sweep(state.next)
     return state
   }
@@ -102,14 +107,20 @@ export class IntentChain {
   async begin(start: number): Promise<number> {
     await this.makeFolders()
     const header = await this.#readJson<ChainIdentity & { start: number }>(HEADER)
-    if (header === undefined) {
-      await this.#refuseForeignFiles(start)
-      const created = await this.#createOnce(HEADER, { version: 1, ...this.#identity, start })
-      if (created) return start
-      return this.begin(start)
+    if (header !== undefined) {
+      this.#checkIdentity(header)
+      return header.start
     }
-    this.#checkIdentity(header)
-    return header.start
+    const published = await this.#publishedFrom(start)
+    // Another owner may have begun and published between these two looks: then the header is there now.
+    if (published !== undefined && (await this.#readJson(HEADER)) === undefined) {
+      throw new SinkRefusedError(
+        `${join(this.partitionFolder, published)} exists, but the folder that says how it came about (.sluice) does not, ` +
+          `and reading would begin at offset ${start}. Move the files away, or bring .sluice back`,
+      )
+    }
+    const created = await this.#createOnce(HEADER, { version: 1, ...this.#identity, start })
+    return created ? start : this.begin(start)
   }
 
   /**
@@ -156,14 +167,16 @@ export class IntentChain {
 
   /** Before the first file is written. The names of all folders are on disk when this resolves. */
   async makeFolders(): Promise<void> {
-    if (await this.#disk.stat(this.folder)) return
+    if (this.#foldersMade) return
+    // Even if they exist: who made them may have died before their names were on disk.
     await this.#disk.makeDirectory(this.folder)
     let folder = this.partitionFolder
-    // The partition's, the topic's and the directory itself, and the folder that the directory stands in.
-    for (let level = 0; level < 4; level++) {
+    // The partition's, the topic's and the directory itself; the sink has seen to what the directory stands in.
+    for (let level = 0; level < 3; level++) {
       await this.#disk.syncDirectory(folder)
       folder = join(folder, '..')
     }
+    this.#foldersMade = true
   }
 
   /** The atomic step of everything here: the whole content under its name, or EEXIST. */
@@ -177,6 +190,8 @@ export class IntentChain {
       } finally {
         await file.close()
       }
+      // The prepared file's own name, too: an intent on disk without it would say that it is published.
+      await this.#disk.syncDirectory(this.folder)
       await this.#disk.link(temporary, this.path(name))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
@@ -220,15 +235,9 @@ export class IntentChain {
     }
   }
 
-  async #refuseForeignFiles(start: number): Promise<void> {
-    const taken = (await this.#disk.list(this.partitionFolder)).find(
-      (name) => Number(PUBLISHED.exec(name)?.[1] ?? -1) >= start,
-    )
-    if (taken === undefined) return
-    throw new SinkRefusedError(
-      `${join(this.partitionFolder, taken)} exists, but the folder that says how it came about (.sluice) does not, and ` +
-        `reading would begin at offset ${start}. Move the files away, or bring .sluice back`,
-    )
+  async #publishedFrom(start: number): Promise<string | undefined> {
+    const names = await this.#disk.list(this.partitionFolder)
+    return names.find((name) => Number(PUBLISHED.exec(name)?.[1] ?? -1) >= start)
   }
 }
 

@@ -482,8 +482,7 @@ async function located(where: () => string | undefined, check: () => Promise<voi
   try {
     await check()
   } catch (error) {
-    if (error instanceof Error) error.message = `(${where() ?? 'no step'}) ${error.message}`
-    throw error
+    throw new Error(`${where() ?? 'no step'}: ${error instanceof Error ? error.message : 'failed'}`, { cause: error })
   }
 }
 
