@@ -13,3 +13,12 @@ export {
   type Interception,
   type Rule,
 } from '../broker/intercept.ts'
+export {
+  sinkConformance,
+  sinkConformanceCases,
+  type ConformanceCase,
+  type SinkConformanceOptions,
+  type SinkStore,
+  type Teardown,
+} from './sink-conformance.ts'
+export { ForgetfulDisk } from './forgetful-disk.ts'
