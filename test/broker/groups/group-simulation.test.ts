@@ -9,7 +9,7 @@ import { type JoinReply, type SyncReply } from '../../../src/broker/groups/group
 import { type Random, seededRandom } from '../../../src/seams/random.ts'
 import { GroupBench } from './group-bench.ts'
 
-const SEEDS = 300
+const SEEDS = 1000
 const STEPS = 400
 
 interface Client {
@@ -52,11 +52,11 @@ class Simulation {
 
   step(): void {
     const roll = this.random.next()
-    if (roll < 0.25) this.bench.advance(Math.floor(this.random.next() * 1200))
-    else if (roll < 0.4 && this.bench.stores.length > 0)
+    if (roll < 0.2) this.bench.advance(Math.floor(this.random.next() * 1200))
+    else if (roll < 0.203) this.restart()
+    else if (roll < 0.4 && this.bench.stores.length > 0) {
       this.bench.finishStore(this.chance(0.1) ? 'NOT_COORDINATOR' : null)
-    else if (roll < 0.403) this.restart()
-    else this.act(this.pick(this.clients))
+    } else this.act(this.pick(this.clients))
     this.deliver()
     this.check()
   }
@@ -84,17 +84,17 @@ class Simulation {
       if (roll < 0.3) Object.assign(one, client(one.instance))
       return
     }
-    if (roll < 0.03) {
+    if (roll < 0.005) {
       one.alive = false
       one.waiting = undefined
-    } else if (roll < 0.06) {
+    } else if (roll < 0.015) {
       // The answer is lost: the client's request timeout has passed.
       one.waiting = undefined
-    } else if (roll < 0.09 && one.memberId) {
+    } else if (roll < 0.025 && one.memberId) {
       this.bench.leave({ memberId: one.memberId, ...(one.instance && { groupInstanceId: one.instance }) })
       Object.assign(one, client(one.instance), { alive: false })
     } else if (!one.waiting) this.proceed(one)
-    else if (roll < 0.15) this.proceed({ ...one, waiting: undefined })
+    else if (roll < 0.05) this.proceed({ ...one, waiting: undefined })
   }
 
   proceed(one: Client): void {
