@@ -87,6 +87,11 @@ export class WireClient {
     this.#socket.resume()
   }
 
+  /** Bytes that were written and that the socket has not taken: the other end does not read. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength
+  }
+
   close(): void {
     this.#socket.destroy()
   }
