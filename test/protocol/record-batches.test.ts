@@ -69,19 +69,21 @@ for (const file of batchFiles()) {
       }
       test(`${vector.name}: header and records as the other implementation reads them`, () => {
         const batches = [...recordBatches(vector.bytes)]
-        assert.equal(batches.length, 1)
-        const batch = batches[0]!
-        batch.verifyCrc()
+        // librdkafka does not compress what would not become shorter, as its first records alone.
+        const batch = batches.at(-1)!
+        for (const one of batches) one.verifyCrc()
         for (const [name, value] of Object.entries(vector.header)) {
           assert.equal(batch[name as keyof RecordBatch], value, name)
         }
-        assert.deepEqual(recordsOf(batch).map(plain), batch.isControl ? [] : vector.records)
+        const records = batches.flatMap((one) => recordsOf(one)).map(plain)
+        assert.deepEqual(records, batch.isControl ? [] : vector.records)
         if (batch.isControl) assert.equal(vector.name, `control: ${batch.controlType()}`)
       })
 
       test(`${vector.name}: cut off anywhere, it is passed over in silence`, () => {
-        const step = Math.max(1, Math.floor(vector.bytes.length / 500))
-        for (let length = 0; length < vector.bytes.length; length += step) {
+        const { sizeInBytes } = new RecordBatch(vector.bytes)
+        const step = Math.max(1, Math.floor(sizeInBytes / 500))
+        for (let length = 0; length < sizeInBytes; length += step) {
           assert.deepEqual([...recordBatches(vector.bytes.subarray(0, length))], [])
           assert.throws(() => new RecordBatch(vector.bytes.subarray(0, length)), TruncatedError)
           const behind = Buffer.concat([written(), vector.bytes.subarray(0, length)])
@@ -91,7 +93,8 @@ for (const file of batchFiles()) {
 
       test(`${vector.name}: written again, it is read back as it was`, () => {
         const batch = new RecordBatch(vector.bytes)
-        if (batch.count === 0) return
+        if (batch.count === 0 || batch.isControl) return
+        const expected = vector.records.slice(0, batch.count)
         const writer = new RecordBatchWriter({ compression: batch.compression })
         for (const { key, value, headers, timestamp } of recordsOf(batch))
           writer.append({ key, value, headers, timestamp })
@@ -104,7 +107,6 @@ for (const file of batchFiles()) {
           baseSequence,
           isTransactional,
         } = batch
-        if (batch.isControl) return
         const again = writer.build({
           baseOffset,
           partitionLeaderEpoch,
@@ -112,14 +114,14 @@ for (const file of batchFiles()) {
           producerEpoch,
           baseSequence,
           isTransactional,
-          offsetDeltas: vector.records.map(({ offset }) => offset - baseOffset),
+          offsetDeltas: expected.map(({ offset }) => offset - baseOffset),
           lastOffsetDelta: lastOffset - baseOffset,
           logAppendTime: batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : undefined,
         })
-        assert.deepEqual(recordsOf(new RecordBatch(again)).map(plain), vector.records)
+        assert.deepEqual(recordsOf(new RecordBatch(again)).map(plain), expected)
         // Behind a log append time the producer's own timestamps are not to be seen.
         if (batch.compression === 'none' && batch.timestampType === 'CreateTime')
-          assert.equal(again.toString('hex'), vector.bytes.toString('hex'))
+          assert.equal(again.toString('hex'), batch.bytes().toString('hex'))
       })
     }
   })

@@ -38,14 +38,26 @@ export interface BatchVector {
   }[]
 }
 
-/** Record batches by file, for example `record-batches/java.json`. Records that an earlier case has too are said by its name. */
+interface BatchCase {
+  name: string
+  base64: string
+  header: Record<string, unknown>
+  records: string | BatchVector['records']
+  timestamps?: number[]
+}
+
+/**
+ * Record batches by file, for example `java.json`. Records that an earlier case has too are said by its name, with timestamps of their
+ * own where they differ.
+ */
 export function batchVectors(file: string): BatchVector[] {
   const { cases } = JSON.parse(readFileSync(new URL(`record-batches/${file}`, folder), 'utf8'))
   const byName = new Map<string, BatchVector['records']>()
-  return cases.map(({ name, base64, header, records }: { name: string; base64: string; header: {}; records: any }) => {
-    const vector = { name, header, records: typeof records === 'string' ? byName.get(records)! : records }
-    byName.set(name, vector.records)
-    return { ...vector, bytes: Buffer.from(base64, 'base64') }
+  return cases.map(({ name, base64, header, records, timestamps }: BatchCase) => {
+    const said = typeof records === 'string' ? byName.get(records)! : records
+    byName.set(name, said)
+    const own = timestamps ? said.map((record, index) => ({ ...record, timestamp: timestamps[index]! })) : said
+    return { name, header, records: own, bytes: Buffer.from(base64, 'base64') }
   })
 }
 
