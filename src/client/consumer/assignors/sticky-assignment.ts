@@ -11,6 +11,7 @@
  *    pass one on each, it does. Each such chain lowers the sum of the squared loads, so this ends, and when no chain is left the loads are as even as they can be.
  */
 import { type TopicPartition } from '../../../protocol/records/topic-partition.ts'
+import { isSameSet } from '../subscription-state.ts'
 import { compareMembers, compareText, emptyAssignment, type MemberSubscription } from './assignor.ts'
 
 /** What a member owned, and when. */
@@ -84,7 +85,7 @@ function keepOwned(
 ): void {
   const byId = new Map(members.map((member) => [member.memberId, member]))
   const first = places[0]
-  const equal = first !== undefined && places.every(({ topics }) => topics.symmetricDifference(first.topics).size === 0)
+  const equal = first !== undefined && places.every(({ topics }) => isSameSet(topics, first.topics))
   let total = 0
   if (equal) for (const topic of first.topics) total += partitionCounts.get(topic) ?? 0
   const least = equal ? Math.floor(total / places.length) : Number.POSITIVE_INFINITY

@@ -1,0 +1,90 @@
+/** Puts a consumer's parts together. Kept apart from consumer.ts, which is the surface and the loop. */
+import { Cluster } from '../cluster.ts'
+import { parseConsumerConfig, type ConsumerConfig, type PropertyBag } from '../config.ts'
+import { type ClientSeams, systemSeams } from '../seams.ts'
+import { Commits } from './commits.ts'
+import { ConsumerMetrics } from './consumer-metrics.ts'
+import { Fetcher } from './fetcher.ts'
+import { GroupMember } from './group-member.ts'
+import { type CommitIdentity, GroupOffsets } from './group-offsets.ts'
+import { OffsetLookup } from './offset-lookup.ts'
+import { Positions } from './positions.ts'
+import { ListenerCalls } from './rebalance-listener.ts'
+import { SubscriptionState } from './subscription-state.ts'
+import { WakeSignal } from './wake-signal.ts'
+
+/** What exists only with a `group.id`. */
+export interface GroupParts {
+  readonly groupId: string
+  readonly member: GroupMember
+  readonly offsets: GroupOffsets
+  readonly commits: Commits
+}
+
+export interface ConsumerParts {
+  readonly config: ConsumerConfig
+  readonly cluster: Cluster
+  readonly subscriptions: SubscriptionState
+  readonly signal: WakeSignal
+  readonly calls: ListenerCalls
+  readonly metrics: ConsumerMetrics
+  readonly lookup: OffsetLookup
+  readonly positions: Positions
+  readonly fetcher: Fetcher
+  readonly group: GroupParts | undefined
+}
+
+let consumersMade = 0
+
+export function makeConsumerParts(properties: PropertyBag, overrides: Partial<ClientSeams>): ConsumerParts {
+  const parsed = parseConsumerConfig(properties)
+  const clientId = parsed['client.id'] || `consumer-${parsed['group.id'] ?? 'alone'}-${++consumersMade}`
+  const config: ConsumerConfig = { ...parsed, 'client.id': clientId }
+  const cluster = new Cluster(config, systemSeams(overrides))
+  const signal = new WakeSignal(cluster.seams.clock)
+  cluster.onMetadata(() => signal.notify())
+  const isReadCommitted = config['isolation.level'] === 'read_committed'
+  const common = {
+    config,
+    cluster,
+    signal,
+    subscriptions: new SubscriptionState(config['check.crcs']),
+    calls: new ListenerCalls(),
+    metrics: new ConsumerMetrics(),
+    lookup: new OffsetLookup(cluster, isReadCommitted),
+  }
+  const groupId = config['group.id']
+  const group = groupId === null ? undefined : makeGroup(groupId, isReadCommitted, common)
+  return {
+    ...common,
+    group,
+    positions: new Positions({ ...common, groupOffsets: group?.offsets }),
+    fetcher: new Fetcher(common),
+  }
+}
+
+function makeGroup(
+  groupId: string,
+  isReadCommitted: boolean,
+  common: Omit<ConsumerParts, 'group' | 'positions' | 'fetcher'>,
+): GroupParts {
+  const { cluster, config, subscriptions } = common
+  // Partitions that the user assigned belong to no generation.
+  const alone: CommitIdentity = { generationId: -1, memberId: '', groupInstanceId: config['group.instance.id'] }
+  const offsets: GroupOffsets = new GroupOffsets({
+    cluster,
+    groupId,
+    isReadCommitted,
+    identity: () => (subscriptions.subscription.kind === 'assigned' ? alone : member.identity()),
+    onRefused: (identity, errorCode) =>
+      identity.generationId < 0 ? { isRejoining: false } : member.commitRefused(identity, errorCode),
+  })
+  const commits = new Commits({ ...common, groupOffsets: offsets })
+  const member: GroupMember = new GroupMember({
+    ...common,
+    groupId,
+    commitBeforeRebalance: () => commits.beforeRebalance(),
+    onAssigned: () => commits.assigned(),
+  })
+  return { groupId, member, offsets, commits }
+}

@@ -1,0 +1,602 @@
+/**
+ * The consumer, with the contract of Java's `KafkaConsumer`. This file is its surface and the loop of `poll`; what it does lies beside it:
+ *
+ *     poll ─┬─ group-member.ts   joins, revokes, assigns (membership.ts decides)
+ *           ├─ positions.ts      where each partition is read from
+ *           ├─ fetcher.ts        fetches ahead, hands out
+ *           └─ commits.ts        auto-commit, asynchronous commits
+ *
+ * A consumer's life:
+ *
+ *     open ──subscribe / assign──▶ open, polled ──close()──▶ closing ──▶ closed
+ *
+ * It does one thing at a time. A second `poll`, `subscribe`, `commitSync()` of its positions … while one runs throws ConcurrentUseError, as
+ * Java does; `wakeup`, `close`, `seek`, `pause`, `resume`, commits of given offsets and everything that only looks may be called meanwhile.
+ *
+ * The rule that must not break: between the moment at which positions advance and the return of the records there is no await, no wakeup and no
+ * throw. `fetcher.collect` is that moment.
+ */
+import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
+import { type ConsumerConfig, type PropertyBag } from '../config.ts'
+import { AbortedError, ClosedError, IllegalStateError, InvalidArgumentError, TimeoutError } from '../errors.ts'
+import { type PartitionMetadata, type TopicMetadata } from '../metadata.ts'
+import { withRetries } from '../retry.ts'
+import { type ClientSeams } from '../seams.ts'
+import { type OffsetCommitCallback } from './commits.ts'
+import { ConcurrentUseError, WakeupError } from './consumer-errors.ts'
+import { lagOf, type Metric } from './consumer-metrics.ts'
+import { type ConsumerParts, type GroupParts, makeConsumerParts } from './consumer-parts.ts'
+import { ConsumerRecords, type OffsetAndMetadata } from './consumer-records.ts'
+import { type OffsetEntry } from './group-offsets.ts'
+import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP } from './offset-lookup.ts'
+import { type RebalanceListener } from './rebalance-listener.ts'
+
+/** Offsets to commit: a map, or pairs of partition and offset. */
+export type OffsetsToCommit = Iterable<OffsetEntry>
+
+export interface ConsumerCallOptions {
+  /** Milliseconds instead of `default.api.timeout.ms`. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+export interface ConsumerGroupMetadata {
+  readonly groupId: string
+  /** -1 while the consumer belongs to no generation. */
+  readonly generationId: number
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+}
+
+/** With data buffered a poll takes no turn of the event loop; after this long it takes one, so that heartbeats and sockets get theirs. */
+const TURN_MS = 5
+const CLOSE_TIMEOUT_MS = 30_000
+/** How long one poll of `for await` waits. */
+const ITERATION_MS = 1000
+
+export class Consumer {
+  readonly config: ConsumerConfig
+  readonly #parts: ConsumerParts
+  readonly #maxRecords: number
+  #running: string | undefined
+  #idle: Promise<void> | undefined
+  #becameIdle: (() => void) | undefined
+  #closing: Promise<void> | undefined
+  #turnMs = 0
+  /** Aborts the call that waits outside of poll's own loop. */
+  #blocked: AbortController | undefined
+  #learning: AbortController | undefined
+
+  /** @throws ConfigError with everything that is wrong. Connects with the first call that needs a broker. */
+  constructor(properties: PropertyBag, seams: Partial<ClientSeams> = {}) {
+    this.#parts = makeConsumerParts(properties, seams)
+    this.config = this.#parts.config
+    this.#maxRecords = this.config['max.poll.records']
+  }
+
+  /** Finds the cluster now instead of with the first poll. Rejects with BrokerUnavailableError after one round of trying. */
+  connect({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    return this.#parts.cluster.connect(signal)
+  }
+
+  /**
+   * Joins the group for these topics, or for all whose name the pattern matches (`RegExp.test`: anchor it to match whole names), with the next poll. Replaces an
+   * earlier subscription; an empty list is `unsubscribe`, without the waiting. Partitions of topics that come to match later are added.
+   *
+   * @throws InvalidArgumentError without `group.id`; IllegalStateError after `assign` or the other kind of subscription
+   */
+  subscribe(topics: readonly string[] | string | RegExp, listener?: RebalanceListener): void {
+    this.#mustBeIdle('subscribe')
+    const { member } = this.#group('subscribe to topics')
+    const { subscriptions, calls, cluster } = this.#parts
+    if (topics instanceof RegExp) {
+      subscriptions.subscribePattern(topics)
+      cluster.setTopics('all')
+    } else {
+      const names = typeof topics === 'string' ? [topics] : topics
+      if (names.some((name) => name.trim() === ''))
+        throw new InvalidArgumentError('A topic to subscribe to has no name')
+      if (names.length === 0) {
+        void this.unsubscribe()
+        return
+      }
+      subscriptions.subscribeTopics(names)
+      cluster.setTopics(names, { allowAutoTopicCreation: this.config['allow.auto.create.topics'] })
+    }
+    calls.listener = listener
+    member.subscribed()
+    this.#learnTopics()
+  }
+
+  /** Reads exactly these partitions, without a group's assignment. Replaces an earlier assignment; partitions in both keep their positions. */
+  assign(partitions: readonly TopicPartition[]): void {
+    this.#mustBeIdle('assign')
+    const { subscriptions, cluster, group, positions } = this.#parts
+    if (partitions.length === 0) {
+      void this.unsubscribe()
+      return
+    }
+    // What is read so far is committed while it is still assigned.
+    if (subscriptions.subscription.kind === 'assigned') group?.commits.autoCommitNow()
+    subscriptions.assignByUser(partitions)
+    cluster.setTopics(
+      partitions.map(({ topic }) => topic),
+      { allowAutoTopicCreation: this.config['allow.auto.create.topics'] },
+    )
+    positions.unsettle()
+    this.#learnTopics()
+  }
+
+  /** Gives everything up (`onPartitionsRevoked`, or `onPartitionsLost`) and leaves the group. Does not commit. */
+  async unsubscribe(): Promise<void> {
+    const { subscriptions, group, calls } = this.#parts
+    await this.#exclusively('unsubscribe', async () => {
+      if (group && subscriptions.isGroupManaged) {
+        await group.member.leave('the consumer unsubscribed from all topics', this.config['default.api.timeout.ms'])
+      }
+      subscriptions.unsubscribe()
+      calls.throwError()
+    })
+  }
+
+  /**
+   * Returns what has been fetched, at most `max.poll.records`, and moves the positions behind it. Takes part in the group's rebalances, runs callbacks, and
+   * commits what earlier polls returned (`enable.auto.commit`). Without data it waits up to `timeoutMs`; it returns early, and empty, when a position
+   * moved over something that holds no record (transaction markers).
+   *
+   * @throws WakeupError, AbortedError (`signal`), ConcurrentUseError, ClosedError, IllegalStateError (nothing subscribed or assigned),
+   *   NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError, CorruptRecordsError, FencedInstanceIdError, KafkaError, and what a callback threw.
+   *   After each of them positions stand where they stood.
+   */
+  async poll(timeoutMs: number, { signal }: { signal?: AbortSignal } = {}): Promise<ConsumerRecords> {
+    this.#enter('poll')
+    const { subscriptions, group, metrics, fetcher, cluster, positions } = this.#parts
+    const member = subscriptions.isGroupManaged ? group?.member : undefined
+    try {
+      if (subscriptions.subscription.kind === 'none') {
+        throw new IllegalStateError('poll() needs something to read: subscribe to topics or assign partitions first')
+      }
+      metrics.polls++
+      member?.pollBegan()
+      this.#throwIfEnded(signal)
+      const nowMs = cluster.seams.clock.monotonic()
+      group?.commits.autoCommitIfDue(nowMs)
+      if (nowMs - this.#turnMs > TURN_MS) {
+        await cluster.seams.clock.yield()
+        this.#turnMs = nowMs
+        this.#throwIfEnded(signal)
+      }
+      if (positions.isSettled && member?.needsStep !== true && group?.commits.hasCallbacks !== true) {
+        const records = fetcher.collect(this.#maxRecords)
+        if (records !== undefined) {
+          fetcher.send()
+          return records
+        }
+      }
+      return await this.#pollUntil(nowMs + timeoutMs, signal)
+    } finally {
+      member?.pollEnded()
+      this.#leave()
+    }
+  }
+
+  async #pollUntil(deadlineMs: number, abort: AbortSignal | undefined): Promise<ConsumerRecords> {
+    const { subscriptions, group, fetcher, cluster, positions, signal } = this.#parts
+    const { clock } = cluster.seams
+    for (let round = 0; ; round++) {
+      this.#throwIfEnded(abort)
+      const member = subscriptions.isGroupManaged && !this.#learning ? group?.member : undefined
+      const isMoreDue = (await member?.step()) === true
+      this.#throwIfEnded(abort)
+      group?.commits.runCallbacks()
+      positions.update()
+      const records = fetcher.collect(this.#maxRecords)
+      fetcher.send()
+      if (records !== undefined) return records
+      if (this.#closing) return ConsumerRecords.empty
+      if (isMoreDue) continue
+      const nowMs = clock.monotonic()
+      const leftMs = deadlineMs - nowMs
+      // A poll without waiting still gives the sockets one turn: what has arrived is taken in.
+      if (leftMs <= 0 && round > 0) return ConsumerRecords.empty
+      const dueMs = Math.min(leftMs, member?.nextDueMs(nowMs) ?? leftMs, fetcher.nextDueMs(nowMs))
+      await signal.wait(dueMs, abort)
+      this.#turnMs = clock.monotonic()
+    }
+  }
+
+  /** Polls for ever: batches of records, until the consumer is closed. Breaking out leaves the consumer open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecords, void, undefined> {
+    while (!this.#closing) {
+      const records = await this.poll(ITERATION_MS)
+      if (!records.isEmpty) yield records
+    }
+  }
+
+  /**
+   * Commits the positions (everything that polls have returned), or the given offsets, and waits. Tries again until `default.api.timeout.ms`.
+   *
+   * @throws CommitFailedError (the partitions belong to somebody else now), RebalanceInProgressError (poll, then commit again), FencedInstanceIdError,
+   *   TimeoutError, WakeupError, AbortedError, KafkaError
+   */
+  async commitSync(offsets?: OffsetsToCommit, options: ConsumerCallOptions = {}): Promise<void> {
+    const { commits } = this.#group('commit offsets')
+    const commit = async () => {
+      const entries = offsets === undefined ? this.#parts.subscriptions.consumed() : checked(offsets)
+      await this.#blocking('commitSync', options, (limits) => commits.sync(entries, limits))
+    }
+    if (offsets === undefined) await this.#exclusively('commitSync', commit)
+    else await commit()
+  }
+
+  /**
+   * Commits without waiting, and never tries again. `callback` runs inside a later poll, commitSync or close, in the order of the commits; its error is a
+   * RetriableCommitFailedError when a later commit may succeed.
+   */
+  commitAsync(offsets?: OffsetsToCommit, callback?: OffsetCommitCallback): void {
+    if (offsets === undefined) this.#mustBeIdle('commitAsync')
+    else this.#mustBeOpen()
+    const { commits } = this.#group('commit offsets')
+    commits.async(offsets === undefined ? this.#parts.subscriptions.consumed() : checked(offsets), callback)
+  }
+
+  /** The group's committed offsets; undefined in the map's place for partitions without one. */
+  async committed(
+    partitions: readonly TopicPartition[],
+    options: ConsumerCallOptions = {},
+  ): Promise<TopicPartitionMap<OffsetAndMetadata>> {
+    const { offsets } = this.#group('ask for committed offsets')
+    const all = await this.#blocking('committed', options, (limits) => offsets.fetch(partitions, limits))
+    const found = new TopicPartitionMap<OffsetAndMetadata>()
+    for (const [topicPartition, one] of all) if (one) found.set(topicPartition, one)
+    return found
+  }
+
+  /** The offset of the next record that poll will return from this partition. Waits until it is known. */
+  async position(topicPartition: TopicPartition, options: ConsumerCallOptions = {}): Promise<number> {
+    const { subscriptions, positions, cluster, signal } = this.#parts
+    subscriptions.assigned(topicPartition)
+    const { clock } = cluster.seams
+    const timeoutMs = options.timeoutMs ?? this.config['default.api.timeout.ms']
+    return this.#blocking('position', options, async ({ signal: aborted }) => {
+      const deadlineMs = clock.monotonic() + timeoutMs
+      for (;;) {
+        const partition = subscriptions.assigned(topicPartition)
+        if (partition.hasPosition) return partition.buffer.position
+        if (aborted?.aborted) throw new AbortedError('position')
+        positions.update()
+        const leftMs = deadlineMs - clock.monotonic()
+        if (leftMs <= 0) {
+          throw new TimeoutError(
+            `The position of ${topicPartition.topic}-${topicPartition.partition} was not known within ${timeoutMs} ms.`,
+          )
+        }
+        await signal.wait(Math.min(leftMs, this.config['retry.backoff.ms']), aborted)
+      }
+    })
+  }
+
+  /** The next poll goes on at `offset` of this partition. What was fetched already is dropped. */
+  seek(topicPartition: TopicPartition, offset: number | OffsetAndMetadata): void {
+    this.#mustBeOpen()
+    const to = typeof offset === 'number' ? { offset } : offset
+    if (!Number.isSafeInteger(to.offset) || to.offset < 0) {
+      throw new InvalidArgumentError(`${to.offset} is no offset to seek to: whole numbers from 0 on are`)
+    }
+    this.#parts.subscriptions.assigned(topicPartition).seek(to.offset, to.leaderEpoch)
+    this.#parts.positions.unsettle()
+  }
+
+  /** The next poll begins at the first offset of these partitions, or of all that are assigned. */
+  seekToBeginning(partitions?: readonly TopicPartition[]): void {
+    this.#resetTo('earliest', partitions)
+  }
+
+  /** The next poll begins behind the last record of these partitions, or of all that are assigned. */
+  seekToEnd(partitions?: readonly TopicPartition[]): void {
+    this.#resetTo('latest', partitions)
+  }
+
+  /** For each partition the first record with this timestamp (ms) or a later one; partitions without such a record are not in the map. */
+  async offsetsForTimes(
+    times: Iterable<readonly [TopicPartition, number]>,
+    options: ConsumerCallOptions = {},
+  ): Promise<TopicPartitionMap<FoundOffset>> {
+    const questions = [...times]
+    const negative = questions.find(([, timestamp]) => !(timestamp >= 0))
+    if (negative)
+      throw new InvalidArgumentError(`${negative[1]} is no timestamp to look for: milliseconds from 0 on are`)
+    const all = await this.#blocking('offsetsForTimes', options, (limits) => this.#parts.lookup.find(questions, limits))
+    for (const [topicPartition, { offset }] of [...all]) if (offset < 0) all.delete(topicPartition)
+    return all
+  }
+
+  beginningOffsets(
+    partitions: readonly TopicPartition[],
+    options: ConsumerCallOptions = {},
+  ): Promise<TopicPartitionMap<number>> {
+    return this.#boundaries('beginningOffsets', EARLIEST_TIMESTAMP, partitions, options)
+  }
+
+  /** One behind the last record that can be read: the high watermark, or the last stable offset under read_committed. */
+  endOffsets(
+    partitions: readonly TopicPartition[],
+    options: ConsumerCallOptions = {},
+  ): Promise<TopicPartitionMap<number>> {
+    return this.#boundaries('endOffsets', LATEST_TIMESTAMP, partitions, options)
+  }
+
+  /** Polls return nothing of these partitions until `resume`. The group does not notice; a rebalance does not keep it. */
+  pause(partitions: readonly TopicPartition[]): void {
+    this.#mustBeOpen()
+    for (const one of partitions) this.#parts.subscriptions.assigned(one).paused = true
+  }
+
+  resume(partitions: readonly TopicPartition[]): void {
+    this.#mustBeOpen()
+    for (const one of partitions) this.#parts.subscriptions.assigned(one).paused = false
+    this.#parts.signal.notify()
+  }
+
+  paused(): TopicPartition[] {
+    return this.#parts.subscriptions.partitions.filter(({ paused }) => paused).map(plain)
+  }
+
+  assignment(): TopicPartition[] {
+    return this.#parts.subscriptions.partitions.map(plain)
+  }
+
+  /** The topics that are subscribed to; with a pattern those that it matches. */
+  subscription(): string[] {
+    return [...this.#parts.subscriptions.topics]
+  }
+
+  /** Makes the call that waits now, or else the next one that could, throw a WakeupError. The one method that may be called at any time, from anywhere. */
+  wakeup(): void {
+    if (this.#closing) return
+    this.#parts.signal.wakeup()
+    this.#blocked?.abort()
+  }
+
+  /** The next poll joins the group anew. */
+  enforceRebalance(reason = 'enforced by the user'): void {
+    this.#mustBeIdle('enforceRebalance')
+    this.#group('rebalance').member.enforceRebalance(reason)
+  }
+
+  /** For a transactional producer's sendOffsetsToTransaction. */
+  groupMetadata(): ConsumerGroupMetadata {
+    const { groupId, member } = this.#group('be part of a group')
+    const { generationId, memberId } = member
+    return { groupId, generationId, memberId, groupInstanceId: this.config['group.instance.id'] }
+  }
+
+  /** Records between the position and the end of the log as of the last fetch; undefined until one has told it. */
+  currentLag(topicPartition: TopicPartition): number | undefined {
+    const partition = this.#parts.subscriptions.assigned(topicPartition)
+    return lagOf(partition, this.config['isolation.level'] === 'read_committed')
+  }
+
+  /** By `group:name`, for a partition's metric `group:name:topic-partition`. */
+  metrics(): ReadonlyMap<string, Metric> {
+    const isReadCommitted = this.config['isolation.level'] === 'read_committed'
+    return this.#parts.metrics.snapshot(this.#parts.subscriptions, this.config['client.id'], isReadCommitted)
+  }
+
+  /** The partitions of a topic; empty when it does not exist. */
+  async partitionsFor(topic: string, options: ConsumerCallOptions = {}): Promise<readonly PartitionMetadata[]> {
+    const { cluster } = this.#parts
+    const known = cluster.metadata.topics.get(topic)
+    if (known) return known.partitions
+    await this.#blocking('partitionsFor', options, (limits) => this.#refreshed([topic], limits))
+    return cluster.metadata.topics.get(topic)?.partitions ?? []
+  }
+
+  async listTopics(options: ConsumerCallOptions = {}): Promise<ReadonlyMap<string, TopicMetadata>> {
+    await this.#blocking('listTopics', options, (limits) => this.#refreshed(null, limits))
+    return new Map(this.#parts.cluster.metadata.topics)
+  }
+
+  /** The id of the cluster, fetched when it is not known. */
+  async clusterId(options: ConsumerCallOptions = {}): Promise<string | undefined> {
+    const { metadata } = this.#parts.cluster
+    if (metadata.version === 0) await this.#blocking('clusterId', options, (limits) => this.#refreshed([], limits))
+    return metadata.clusterId
+  }
+
+  /** The id of a topic whose metadata are known (subscribed, assigned, asked for); undefined otherwise, and on brokers without topic ids. */
+  topicId(topic: string): string | undefined {
+    return this.#parts.cluster.metadata.topicId(topic)
+  }
+
+  /**
+   * Commits (with auto-commit), runs the callbacks, leaves the group and closes every connection. Ends a poll that runs; called again it returns the same
+   * promise. What does not succeed within `timeoutMs` (30 s) is left undone. Rejects only with what a callback threw, when everything is closed.
+   */
+  close(options: { timeoutMs?: number } | number = {}): Promise<void> {
+    const timeoutMs = typeof options === 'number' ? options : (options.timeoutMs ?? CLOSE_TIMEOUT_MS)
+    if (this.#closing) return this.#closing
+    if (this.#parts.calls.isRunning) {
+      return Promise.reject(new IllegalStateError('close() inside a rebalance callback would wait for itself'))
+    }
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#closing = promise
+    const finished = this.#close(timeoutMs)
+    resolve(finished)
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(timeoutMs: number): Promise<void> {
+    const { cluster, signal, group, subscriptions, fetcher, positions, calls } = this.#parts
+    const { clock } = cluster.seams
+    const startMs = clock.monotonic()
+    const leftMs = () => Math.max(0, timeoutMs - (clock.monotonic() - startMs))
+    this.#learning?.abort()
+    this.#blocked?.abort()
+    signal.notify()
+    if (this.#running !== undefined) await this.#becomesIdle()
+    try {
+      fetcher.close()
+      // Nothing is known of a cluster that was never reached: there is nothing to commit to or to leave.
+      if (group && cluster.metadata.version > 0) {
+        await group.commits.finish(leftMs())
+        if (subscriptions.isGroupManaged) await group.member.leave('the consumer is being closed', leftMs())
+      }
+      calls.throwError()
+    } finally {
+      group?.commits.close()
+      group?.member.close()
+      positions.close()
+      await cluster.close()
+    }
+  }
+
+  #resetTo(strategy: 'earliest' | 'latest', partitions: readonly TopicPartition[] | undefined): void {
+    this.#mustBeOpen()
+    const { subscriptions, positions } = this.#parts
+    const chosen =
+      partitions && partitions.length > 0
+        ? partitions.map((one) => subscriptions.assigned(one))
+        : subscriptions.partitions
+    for (const partition of chosen) partition.reset(strategy)
+    positions.unsettle()
+  }
+
+  async #boundaries(
+    name: string,
+    timestamp: number,
+    partitions: readonly TopicPartition[],
+    options: ConsumerCallOptions,
+  ): Promise<TopicPartitionMap<number>> {
+    const questions = partitions.map((one) => [one, timestamp] as const)
+    const all = await this.#blocking(name, options, (limits) => this.#parts.lookup.find(questions, limits))
+    return new TopicPartitionMap([...all].map(([topicPartition, { offset }]) => [topicPartition, offset]))
+  }
+
+  #refreshed(
+    topics: readonly string[] | null,
+    { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal },
+  ): Promise<void> {
+    const { cluster } = this.#parts
+    const limits = { doing: 'Fetching metadata', timeoutMs, signal }
+    return withRetries(cluster.seams, cluster.config, limits, (attempt) =>
+      cluster.refreshMetadata({ topics, signal: attempt, allowAutoTopicCreation: false }),
+    )
+  }
+
+  /** Until a new subscription's topics are known, the group is not joined: a pattern would match too few. */
+  #learnTopics(): void {
+    const { cluster, signal } = this.#parts
+    this.#learning?.abort()
+    const learning = new AbortController()
+    this.#learning = learning
+    const limits = { doing: 'Fetching metadata', timeoutMs: Number.POSITIVE_INFINITY, signal: learning.signal }
+    withRetries(cluster.seams, cluster.config, limits, (attempt) => cluster.refreshMetadata({ signal: attempt }))
+      .catch((error: unknown) => {
+        if (!learning.signal.aborted)
+          cluster.seams.logger.warn({ error: (error as Error).message }, 'topics could not be looked up')
+      })
+      .finally(() => {
+        if (this.#learning === learning) this.#learning = undefined
+        signal.notify()
+      })
+  }
+
+  #group(what: string): GroupParts {
+    const { group } = this.#parts
+    if (group) return group
+    throw new InvalidArgumentError(`To ${what} a consumer needs a group: set group.id`)
+  }
+
+  /** Runs a call that waits for brokers: a wakeup, the caller's signal and close end it. */
+  async #blocking<T>(
+    name: string,
+    { timeoutMs = this.config['default.api.timeout.ms'], signal }: ConsumerCallOptions,
+    run: (limits: { timeoutMs: number; signal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
+    this.#mustBeOpen()
+    if (this.#parts.signal.takeWakeup()) throw new WakeupError()
+    const outer = this.#blocked
+    const controller = new AbortController()
+    this.#blocked = controller
+    const abort = () => controller.abort()
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted) abort()
+    try {
+      return await run({ timeoutMs, signal: controller.signal })
+    } catch (error) {
+      if (!(error instanceof AbortedError) || !controller.signal.aborted) throw error
+      if (this.#closing) throw new ClosedError('The consumer')
+      if (signal?.aborted) throw new AbortedError(name, signal.reason)
+      throw this.#parts.signal.takeWakeup() ? new WakeupError() : error
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      if (this.#blocked === controller) this.#blocked = outer
+    }
+  }
+
+  async #exclusively<T>(name: string, run: () => Promise<T>): Promise<T> {
+    // Inside a callback the poll that runs it waits for this very call.
+    if (this.#parts.calls.isRunning) {
+      this.#mustBeOpen()
+      return run()
+    }
+    this.#enter(name)
+    try {
+      return await run()
+    } finally {
+      this.#leave()
+    }
+  }
+
+  #enter(name: string): void {
+    this.#mustBeIdle(name)
+    this.#running = name
+  }
+
+  #leave(): void {
+    this.#running = undefined
+    this.#becameIdle?.()
+  }
+
+  #becomesIdle(): Promise<void> {
+    this.#idle ??= new Promise((resolve) => (this.#becameIdle = resolve))
+    return this.#idle
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closing && !this.#parts.calls.isRunning) throw new ClosedError('The consumer')
+  }
+
+  #mustBeIdle(name: string): void {
+    this.#mustBeOpen()
+    if (this.#running !== undefined && !(this.#parts.calls.isRunning && name !== 'poll')) {
+      throw new ConcurrentUseError(name, this.#running)
+    }
+  }
+
+  #throwIfEnded(signal: AbortSignal | undefined): void {
+    if (this.#parts.signal.isWokenUp && this.#parts.signal.takeWakeup()) throw new WakeupError()
+    if (signal?.aborted) throw new AbortedError('poll', signal.reason)
+  }
+}
+
+function plain({ topic, partition }: TopicPartition): TopicPartition {
+  return { topic, partition }
+}
+
+function checked(offsets: OffsetsToCommit): readonly OffsetEntry[] {
+  const entries = [...offsets]
+  for (const [{ topic, partition }, { offset }] of entries) {
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw new InvalidArgumentError(
+        `${offset} is no offset to commit for ${topic}-${partition}: whole numbers from 0 on are`,
+      )
+    }
+  }
+  return entries
+}
