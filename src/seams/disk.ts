@@ -49,6 +49,16 @@ export interface Disk {
   /** Names made, renamed or removed in this folder reach the disk. */
   syncDirectory(path: string): Promise<void>
   freeBytes(path: string): Promise<number>
+  /**
+   * Takes the exclusive lock that this file stands for (made if missing, never removed), or resolves with undefined if another process or
+   * another part of this one holds it. The lock ends with `release` or with the process, however that ends: it is the system's, so no
+   * dead owner can be left behind and no reused process id be taken for one.
+   */
+  lock(path: string): Promise<DiskLock | undefined>
+}
+
+export interface DiskLock {
+  release(): void
 }
 
 const flags: Record<OpenMode, string | number> = {
@@ -61,6 +71,16 @@ const flags: Record<OpenMode, string | number> = {
 
 function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'ENOENT'
+}
+
+/** What a short write left over. */
+function rest(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
+  let first = 0
+  let skip = written
+  while (first < pieces.length && skip >= pieces[first]!.length) skip -= pieces[first++]!.length
+  const left = pieces.slice(first)
+  if (skip > 0) left[0] = left[0]!.subarray(skip)
+  return left
 }
 
 function fileOf(handle: FileHandle): DiskFile {
@@ -77,13 +97,13 @@ function fileOf(handle: FileHandle): DiskFile {
       return filled === length ? buffer : buffer.subarray(0, filled)
     },
     async write(pieces, position) {
+      let left = pieces.filter((piece) => piece.length > 0)
       let at = position
-      for (const piece of pieces) {
-        for (let written = 0; written < piece.length;) {
-          const { bytesWritten } = await handle.write(piece, written, piece.length - written, at)
-          written += bytesWritten
-          if (at !== undefined) at += bytesWritten
-        }
+      while (left.length > 0) {
+        const { bytesWritten } =
+          left.length === 1 ? await handle.write(left[0]!, 0, left[0]!.length, at) : await handle.writev(left, at)
+        if (at !== undefined) at += bytesWritten
+        left = rest(left, bytesWritten)
       }
     },
     truncate: (length) => handle.truncate(length),
@@ -91,6 +111,8 @@ function fileOf(handle: FileHandle): DiskFile {
     close: () => handle.close(),
   }
 }
+
+const SQLITE_BUSY = 5
 
 export const systemDisk: Disk = {
   open: async (path, mode) => fileOf(await open(path, flags[mode])),
@@ -134,5 +156,19 @@ export const systemDisk: Disk = {
   async freeBytes(path) {
     const { bavail, bsize } = await statfs(path)
     return bavail * bsize
+  },
+  async lock(path) {
+    // Node has no call for file locks; SQLite, which is part of Node, takes the system's own (fcntl, LockFileEx) on an empty
+    // file and minds that a process may hold it only once.
+    const { DatabaseSync } = await import('node:sqlite')
+    const database = new DatabaseSync(path, { timeout: 0 })
+    try {
+      database.exec('BEGIN EXCLUSIVE')
+    } catch (error) {
+      database.close()
+      if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined
+      throw error
+    }
+    return { release: () => database.close() }
   },
 }

@@ -1,181 +1,724 @@
 /**
- * One partition's log. (Signatures; the body follows.)
+ * One partition's log: appends, reads, and what is known about its records. The files are `Segment`s, what producers did is in
+ * `ProducerStates`; this brings them together and decides who may write and how far is read.
+ *
+ * Concurrency. Everything that changes files runs one after the other (`#exclusive`): groups of appends, rolls, deletion, the swap after
+ * compaction. Reads run beside that. They take the list of segments as it is (it is replaced, never changed), and a segment that
+ * was deleted or replaced meanwhile refuses to be opened: then the read begins again with the new list.
+ *
+ * Appends. `append` checks the records at once and queues them. While one group is being written others queue up, and go to disk
+ * together in one write. Only when they are written the log's end moves: nobody reads what was not written, and if the disk refuses
+ * (no space left, for instance) all appends of the group are refused with KAFKA_STORAGE_ERROR, the file is cut back, the producers' states too, and
+ * the log goes on.
+ *
+ * Durability is Kafka's: what was written survives the death of this process, as the system's page cache has it. What was
+ * synced survives the machine's: at checkpoints, when the log is closed, and by `flush.messages`.
  */
+import { controlBatch } from '../../protocol/records/batch-writer.ts'
+import { RecordBatch } from '../../protocol/records/record-batch.ts'
+import { type Clock } from '../../seams/clock.ts'
+import { type Disk } from '../../seams/disk.ts'
+import { type Logger } from '../../seams/logger.ts'
+import { validateRecords } from './batch-validation.ts'
+import { encodeEpochs } from './atomic-file.ts'
+import { type LeaderEpochs } from './leader-epochs.ts'
+import { maxTimestampIn, offsetForTimestampIn } from './timestamp-lookup.ts'
+import {
+  type AbortedTransaction,
+  type AppendOptions,
+  type AppendOrigin,
+  type AppendResult,
+  type ControlAppend,
+  type EpochEndOffset,
+  type IsolationLevel,
+  type ProducerSummary,
+  type ReadOptions,
+  type ReadResult,
+  type TimestampAndOffset,
+} from './partition-types.ts'
+import { type CompletedTransaction, type ProducerStates } from './producer-state.ts'
+import { encodeProducers } from './producer-snapshot.ts'
+import { LogRefusal, refusal } from './refusal.ts'
+import { offsetName, Segment, SegmentRetiredError, SNAPSHOT_SUFFIX, TRANSACTION_INDEX_SUFFIX } from './segment.ts'
+import { PartitionTail, type TailMemory } from './tail-cache.ts'
+import { type TopicConfig } from './topic-config.ts'
+import { encodeAborted, type TransactionIndex } from './transaction-index.ts'
 
-/** Who appends. A client's records are checked in full; a coordinator's own (offset commits, transaction state) only for form. */
-export type AppendOrigin = 'client' | 'coordinator'
+export * from './partition-types.ts'
 
-export interface AppendOptions {
-  /** Default `client`. */
-  readonly origin?: AppendOrigin
+export const EPOCHS_FILE = 'leader-epoch-checkpoint'
+const GREATEST_RELATIVE_OFFSET = 0x7fffffff
+
+/** What a log shares with the others of its directory. */
+export interface LogSurroundings {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly tailMemory: TailMemory
+  /** Stores the start offsets of all logs, before records below them are deleted. */
+  readonly storeLogStarts: () => Promise<void>
 }
 
-export interface AppendResult {
-  /** Offset of the first record. For a duplicate: where it was stored the first time. */
-  readonly baseOffset: number
-  readonly lastOffset: number
-  /** Milliseconds since 1970 when the topic's timestamp type is LogAppendTime, otherwise -1. */
-  readonly logAppendTimeMs: number
+/** What `partition-loading.ts` found in the folder. */
+export interface LoadedLog {
+  readonly segments: readonly Segment[]
   readonly logStartOffset: number
-  /** The producer had sent this batch before; nothing was written. */
-  readonly duplicate: boolean
+  readonly nextOffset: number
+  readonly recoveryPoint: number
+  readonly producers: ProducerStates
+  readonly transactions: TransactionIndex
+  readonly epochs: LeaderEpochs
 }
 
-export interface ControlAppend {
-  readonly type: 'commit' | 'abort'
-  readonly producerId: number
-  readonly producerEpoch: number
-  readonly coordinatorEpoch: number
-}
-
-export type IsolationLevel = 'read_uncommitted' | 'read_committed'
-
-export interface ReadOptions {
-  readonly maxBytes: number
-  readonly isolation: IsolationLevel
-  /** Hand out the first batch even if it alone is larger than `maxBytes` (KIP-74). */
-  readonly minOneBatch: boolean
-}
-
-export interface AbortedTransaction {
-  readonly producerId: number
-  /** Offset of the transaction's first record in this partition. */
-  readonly firstOffset: number
-}
-
-export interface ReadResult {
-  /** Whole batches as they are stored, in order; together they are the answer's `records`. Must not be changed. */
-  readonly records: readonly Buffer[]
+interface Pending {
+  readonly batches: RecordBatch[] | undefined
+  readonly control: ControlAppend | undefined
+  readonly origin: AppendOrigin
   readonly sizeInBytes: number
-  readonly highWatermark: number
-  readonly lastStableOffset: number
-  readonly logStartOffset: number
-  /** With `read_committed`: those whose records may be among `records`. Otherwise null. */
-  readonly abortedTransactions: readonly AbortedTransaction[] | null
+  readonly resolve: (result: AppendResult) => void
+  readonly reject: (error: unknown) => void
 }
 
-export interface TimestampAndOffset {
-  readonly timestamp: number
-  readonly offset: number
-  readonly leaderEpoch: number
-}
-
-export interface EpochEndOffset {
-  /** -1 when the epoch is not known. */
-  readonly leaderEpoch: number
-  readonly endOffset: number
-}
-
-export interface ProducerSummary {
-  readonly producerId: number
-  readonly producerEpoch: number
-  readonly lastSequence: number
-  readonly lastTimestamp: number
-  readonly coordinatorEpoch: number
-  /** First offset of the transaction that is open, or -1. */
-  readonly currentTransactionFirstOffset: number
+interface Staged {
+  readonly pending: Pending
+  readonly result: AppendResult
 }
 
 export class PartitionLog {
   readonly topic: string
   readonly partition: number
+  readonly directory: string
+  readonly #name: string
+  readonly #surroundings: LogSurroundings
+  readonly #config: () => TopicConfig
+  readonly #producers: ProducerStates
+  readonly #transactions: TransactionIndex
+  readonly #epochs: LeaderEpochs
+  readonly #tail: PartitionTail
+  readonly #listeners = new Set<() => void>()
+  #segments: readonly Segment[]
+  #logStartOffset: number
+  #nextOffset: number
+  #pending: Pending[] = []
+  #writing = false
+  #queue: Promise<unknown> = Promise.resolve()
+  #closed: 'open' | 'closed' | 'deleted' = 'open'
+  /** Everything below is synced, and told by a producer snapshot. */
+  #recoveryPoint: number
+  #unsyncedRecords = 0
+  #storedEpochs = ''
+  #segmentCreatedMs: number
 
-  private constructor(topic: string, partition: number) {
+  constructor(
+    topic: string,
+    partition: number,
+    directory: string,
+    config: () => TopicConfig,
+    surroundings: LogSurroundings,
+    loaded: LoadedLog,
+  ) {
     this.topic = topic
     this.partition = partition
+    this.directory = directory
+    this.#name = `${topic}-${partition}`
+    this.#config = config
+    this.#surroundings = surroundings
+    this.#segments = loaded.segments
+    this.#logStartOffset = loaded.logStartOffset
+    this.#nextOffset = loaded.nextOffset
+    this.#recoveryPoint = loaded.recoveryPoint
+    this.#producers = loaded.producers
+    this.#transactions = loaded.transactions
+    this.#epochs = loaded.epochs
+    this.#tail = new PartitionTail(surroundings.tailMemory)
+    this.#segmentCreatedMs = surroundings.clock.now()
   }
 
   get logStartOffset(): number {
-    return notYet()
+    return this.#logStartOffset
   }
-  /** Next offset to be given. One node: also the high watermark. */
+
+  /** Next offset to be given. */
   get logEndOffset(): number {
-    return notYet()
+    return this.#nextOffset
   }
+
+  /** One node: what is written is replicated. */
   get highWatermark(): number {
-    return notYet()
+    return this.#nextOffset
   }
+
   /** First offset of the oldest open transaction, or the high watermark. */
   get lastStableOffset(): number {
-    return notYet()
+    return this.#producers.firstOpenOffset() ?? this.#nextOffset
   }
+
   get leaderEpoch(): number {
-    return notYet()
+    return this.#epochs.current
   }
+
   get sizeInBytes(): number {
-    return notYet()
+    return this.#segments.reduce((sum, segment) => sum + segment.sizeInBytes, 0)
   }
 
-  /**
-   * Appends what a Produce request holds for this partition and resolves when it is written (and synced, if
-   * `flush.messages` says so). Offsets are written into `records` in place: the caller gives the buffer away. Appends are stored in the order of the calls.
-   * Rejects with a `LogRefusal`: CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, UNSUPPORTED_FOR_MESSAGE_FORMAT, MESSAGE_TOO_LARGE,
-   * OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, UNKNOWN_PRODUCER_ID, KAFKA_STORAGE_ERROR, UNKNOWN_TOPIC_OR_PARTITION (deleted meanwhile).
-   */
-  append(_records: Buffer, _options: AppendOptions = {}): Promise<AppendResult> {
-    return notYet()
+  /** Oldest first; the last is the one that is written to. Must not be kept across an await. */
+  get segments(): readonly Segment[] {
+    return this.#segments
   }
 
-  /** Appends the marker that ends a transaction here. Rejects with INVALID_PRODUCER_EPOCH or TRANSACTION_COORDINATOR_FENCED when a newer one was here. */
-  appendControl(_control: ControlAppend): Promise<AppendResult> {
-    return notYet()
-  }
-
-  /** Rejects with OFFSET_OUT_OF_RANGE below `logStartOffset` and above the end; at the end there are no records. */
-  read(_fetchOffset: number, _options: ReadOptions): Promise<ReadResult> {
-    return notYet()
-  }
-
-  /** Bytes that a `read` from there would find at once; for `min.bytes`. Never touches the disk; an estimate within one index interval. */
-  bytesAvailable(_fetchOffset: number, _isolation: IsolationLevel): number {
-    return notYet()
-  }
-
-  /** Aborted transactions with records in [from, to). */
-  abortedTransactions(_from: number, _to: number): Promise<AbortedTransaction[]> {
-    return notYet()
-  }
-
-  /** The first record whose timestamp is `timestampMs` or later, or undefined. */
-  offsetForTimestamp(_timestampMs: number): Promise<TimestampAndOffset | undefined> {
-    return notYet()
-  }
-
-  /** The record with the greatest timestamp (ListOffsets -3), or undefined in an empty log. */
-  maxTimestamp(): Promise<TimestampAndOffset | undefined> {
-    return notYet()
-  }
-
-  offsetForLeaderEpoch(_epoch: number): EpochEndOffset {
-    return notYet()
-  }
-
-  /** Moves the log's start up to `before` (-1: the high watermark) and resolves with the new start. OFFSET_OUT_OF_RANGE above the high watermark. */
-  deleteRecords(_before: number): Promise<number> {
-    return notYet()
-  }
-
-  /** Calls `listener` whenever the high watermark or the last stable offset has moved, and once when the log is closed or deleted. Returns the way to stop it. */
-  onAppend(_listener: () => void): () => void {
-    return notYet()
+  get recoveryPoint(): number {
+    return this.#recoveryPoint
   }
 
   /** The topic was deleted or the broker stopped: everything rejects from now on. */
   get closed(): boolean {
-    return notYet()
+    return this.#closed !== 'open'
+  }
+
+  get config(): TopicConfig {
+    return this.#config()
+  }
+
+  get transactions(): TransactionIndex {
+    return this.#transactions
+  }
+
+  get producerStates(): ProducerStates {
+    return this.#producers
+  }
+
+  /**
+   * Appends what a Produce request holds for this partition and resolves when it is written (and synced, if `flush.messages` says so).
+   * Offsets are written into `records` in place: the caller gives the buffer away. Appends are stored in the order of the calls.
+   *
+   * Rejects with a `LogRefusal`: CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, UNSUPPORTED_FOR_MESSAGE_FORMAT,
+   * MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, OUT_OF_ORDER_SEQUENCE_NUMBER, INVALID_PRODUCER_EPOCH, INVALID_TXN_STATE,
+   * KAFKA_STORAGE_ERROR (nothing was stored), UNKNOWN_TOPIC_OR_PARTITION (deleted meanwhile), NOT_LEADER_OR_FOLLOWER (the broker stops).
+   */
+  append(records: Buffer, { origin = 'client' }: AppendOptions = {}): Promise<AppendResult> {
+    try {
+      this.#mustBeOpen('appending')
+      const batches = validateRecords(records, origin, this.#name, this.#config(), this.#surroundings.clock.now())
+      return this.#enqueue({ batches, control: undefined, origin, sizeInBytes: records.length })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Appends the marker that ends a transaction here. Rejects with INVALID_PRODUCER_EPOCH or TRANSACTION_COORDINATOR_FENCED when a newer
+   * one was here, and as `append` does.
+   */
+  appendControl(control: ControlAppend): Promise<AppendResult> {
+    try {
+      this.#mustBeOpen('appending a marker')
+      return this.#enqueue({ batches: undefined, control, origin: 'coordinator', sizeInBytes: CONTROL_BATCH_BYTES })
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #enqueue(append: Omit<Pending, 'resolve' | 'reject'>): Promise<AppendResult> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ ...append, resolve, reject })
+      if (this.#writing) return
+      this.#writing = true
+      void this.exclusive(() => this.#writePending())
+    })
+  }
+
+  /** Runs after everything that was to change files before, and before everything that comes after. */
+  exclusive<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(change)
+    this.#queue = done.catch(() => {})
+    return done
+  }
+
+  async #writePending(): Promise<void> {
+    while (this.#pending.length > 0) {
+      try {
+        await this.#writeGroup()
+      } catch (error) {
+        // Not the disk, which `#writeGroup` answers for: a mistake of ours must not leave anybody waiting.
+        this.#surroundings.logger.error({ err: error, partition: this.#name }, 'an append failed unexpectedly')
+        for (const { reject } of this.#pending.splice(0)) reject(error)
+      }
+    }
+    this.#writing = false
+  }
+
+  /** Writes as many of the queued appends as fit into the active segment. */
+  async #writeGroup(): Promise<void> {
+    const staged: Staged[] = []
+    const batches: RecordBatch[] = []
+    const completed: CompletedTransaction[] = []
+    let end = { offset: this.#nextOffset, sizeInBytes: 0 }
+    if (this.closed) return this.#refusePending()
+    if (this.#rollReason(this.#pending[0]!, end)) {
+      try {
+        await this.#roll()
+      } catch (error) {
+        return this.#pending.shift()!.reject(this.#storageError(error))
+      }
+    }
+    this.#producers.begin()
+    while (this.#pending.length > 0) {
+      if (staged.length > 0 && this.#rollReason(this.#pending[0]!, end)) break
+      const pending = this.#pending.shift()!
+      try {
+        const { result, added } = this.#stage(pending, end.offset, completed)
+        staged.push({ pending, result })
+        batches.push(...added)
+        for (const batch of added) end = { offset: batch.nextOffset, sizeInBytes: end.sizeInBytes + batch.sizeInBytes }
+      } catch (error) {
+        pending.reject(error)
+      }
+    }
+    try {
+      if (batches.length > 0) await this.#write(batches)
+    } catch (error) {
+      this.#producers.rollBack()
+      const refused = this.#storageError(error)
+      for (const { pending } of staged) pending.reject(refused)
+      return
+    }
+    this.#published(batches, completed)
+    for (const { pending, result } of staged) pending.resolve(result)
+  }
+
+  /** Gives offsets and notes what the producers did, both to be taken back if the write fails. Throws LogRefusal. */
+  #stage(
+    { batches, control, origin }: Pending,
+    offset: number,
+    completed: CompletedTransaction[],
+  ): { result: AppendResult; added: readonly RecordBatch[] } {
+    const now = this.#surroundings.clock.now()
+    const logStartOffset = this.#logStartOffset
+    if (control) {
+      const ended = this.#producers.endTransaction({ ...control, timestamp: now }, offset)
+      if (ended) completed.push(ended)
+      const marker = new RecordBatch(controlBatch({ ...control, timestamp: now, baseOffset: offset }))
+      marker.setLeaderEpoch(this.leaderEpoch)
+      const result = { baseOffset: offset, lastOffset: offset, logAppendTimeMs: -1, logStartOffset, duplicate: false }
+      return { result, added: [marker] }
+    }
+    const logAppendTimeMs = this.#config().timestampType === 'LogAppendTime' ? now : -1
+    let nextOffset = offset
+    for (const batch of batches!) {
+      const duplicate = origin === 'client' && batch.producerId >= 0 ? this.#producers.duplicateOf(batch) : undefined
+      if (duplicate) {
+        const { lastOffset, offsetDelta, timestamp } = duplicate
+        const stamp = logAppendTimeMs < 0 ? -1 : timestamp
+        const result = {
+          baseOffset: lastOffset - offsetDelta,
+          lastOffset,
+          logAppendTimeMs: stamp,
+          logStartOffset,
+          duplicate: true,
+        }
+        return { result, added: [] }
+      }
+      batch.setBaseOffset(nextOffset)
+      batch.setLeaderEpoch(this.leaderEpoch)
+      if (logAppendTimeMs >= 0) batch.setLogAppendTime(logAppendTimeMs)
+      if (batch.producerId >= 0) this.#producers.append(batch, origin)
+      nextOffset = batch.nextOffset
+    }
+    const result = { baseOffset: offset, lastOffset: nextOffset - 1, logAppendTimeMs, logStartOffset, duplicate: false }
+    return { result, added: batches! }
+  }
+
+  async #write(batches: readonly RecordBatch[]): Promise<void> {
+    const { flushMessages } = this.#config()
+    const records = batches.at(-1)!.nextOffset - this.#nextOffset
+    const sync = this.#unsyncedRecords + records >= flushMessages
+    await this.#segments.at(-1)!.append(batches, sync)
+    this.#unsyncedRecords = sync ? 0 : this.#unsyncedRecords + records
+  }
+
+  /** Everything is written: now it can be seen. */
+  #published(batches: readonly RecordBatch[], completed: readonly CompletedTransaction[]): void {
+    this.#producers.commit()
+    if (batches.length === 0) return
+    this.#epochs.note(this.#nextOffset)
+    for (const batch of batches) this.#tail.append(batch.baseOffset, batch.nextOffset, batch.bytes())
+    this.#nextOffset = batches.at(-1)!.nextOffset
+    const { lastStableOffset } = this
+    for (const { producerId, firstOffset, lastOffset, aborted } of completed) {
+      if (aborted) this.#transactions.append({ producerId, firstOffset, lastOffset, lastStableOffset })
+    }
+    this.#notify()
+  }
+
+  #notify(): void {
+    // A copy: a listener may take itself off, or put another one on.
+    const listeners = [...this.#listeners]
+    for (const listener of listeners) listener()
+  }
+
+  #storageError(error: unknown): LogRefusal {
+    const { logger } = this.#surroundings
+    logger.error({ err: error, partition: this.#name, directory: this.directory }, 'the disk refused an append')
+    const why = error instanceof Error ? error.message : String(error)
+    return refusal(
+      'KAFKA_STORAGE_ERROR',
+      `appending to ${this.#name}`,
+      `Disk error when trying to write to ${this.directory}: ${why}`,
+    )
+  }
+
+  #refusePending(): void {
+    for (const { reject } of this.#pending.splice(0)) reject(this.#closedRefusal('appending'))
+  }
+
+  /** Why the next append needs a new segment, if it does. */
+  #rollReason(pending: Pending, staged: { offset: number; sizeInBytes: number }): string | undefined {
+    const active = this.#segments.at(-1)
+    if (!active) return 'first'
+    const size = active.sizeInBytes + staged.sizeInBytes
+    if (size === 0) return undefined
+    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#config()
+    const last = pending.batches?.at(-1)
+    const lastOffset = staged.offset + (last ? last.lastOffset - pending.batches![0]!.baseOffset : 0)
+    if (size + pending.sizeInBytes > segmentBytes) return 'size'
+    if (lastOffset - active.baseOffset > GREATEST_RELATIVE_OFFSET) return 'offsets'
+    if (active.offsetIndexBytes + 8 > segmentIndexBytes) return 'index'
+    // As Kafka does: by the records' own time, or by the clock for records that have none.
+    const timestamp = last?.maxTimestamp ?? this.#surroundings.clock.now()
+    const first = active.firstTimestamp ?? -1
+    const age = first >= 0 ? timestamp - first : this.#surroundings.clock.now() - this.#segmentCreatedMs
+    return age > segmentMs ? 'age' : undefined
+  }
+
+  /** Closes the active segment and begins the next one at the log's end. To be called exclusively. */
+  async #roll(): Promise<void> {
+    const { disk, clock } = this.#surroundings
+    const active = this.#segments.at(-1)
+    if (active && active.baseOffset === this.#nextOffset) return
+    if (active) await this.#storeSegmentState(active, this.#nextOffset)
+    if (active) await this.#storeSnapshot(this.#nextOffset)
+    const next = await Segment.create({
+      disk,
+      directory: this.directory,
+      baseOffset: this.#nextOffset,
+      indexIntervalBytes: () => this.#config().indexIntervalBytes,
+    })
+    if (this.#config().flushMessages !== Number.MAX_SAFE_INTEGER) await disk.syncDirectory(this.directory)
+    this.#segments = [...this.#segments, next]
+    this.#segmentCreatedMs = clock.now()
+  }
+
+  async #storeSegmentState(segment: Segment, end: number): Promise<void> {
+    await segment.storeIndexes()
+    const aborted = this.#transactions.within(segment.baseOffset, end)
+    if (aborted.length > 0) await this.#storeFile(segment.path(TRANSACTION_INDEX_SUFFIX, ''), encodeAborted(aborted))
+  }
+
+  async #storeSnapshot(offset: number): Promise<void> {
+    await this.#storeFile(
+      `${this.directory}/${offsetName(offset)}${SNAPSHOT_SUFFIX}`,
+      encodeProducers(this.#producers.entries()),
+    )
+  }
+
+  async #storeFile(path: string, bytes: Buffer): Promise<void> {
+    const file = await this.#surroundings.disk.open(path, 'replace')
+    try {
+      await file.write([bytes], 0)
+    } finally {
+      await file.close()
+    }
+  }
+
+  /**
+   * Rejects with OFFSET_OUT_OF_RANGE below `logStartOffset` and above the end, with CORRUPT_MESSAGE where the segment is damaged; at the end
+   * there are no records.
+   */
+  async read(fetchOffset: number, { maxBytes, isolation, minOneBatch }: ReadOptions): Promise<ReadResult> {
+    for (;;) {
+      this.#mustBeOpen('reading')
+      this.#mustBeInRange(fetchOffset)
+      // Taken together, before anything is awaited: they belong to each other in the answer.
+      const { highWatermark, lastStableOffset, logStartOffset } = this
+      const before = isolation === 'read_committed' ? lastStableOffset : highWatermark
+      try {
+        const found =
+          fetchOffset >= before ? undefined : await this.#readBatches(fetchOffset, before, maxBytes, minOneBatch)
+        const pieces = found?.pieces ?? []
+        const to = found?.nextOffset ?? fetchOffset
+        const aborted = isolation === 'read_committed' ? this.#transactions.between(fetchOffset, to) : null
+        const sizeInBytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
+        return {
+          records: pieces,
+          sizeInBytes,
+          highWatermark,
+          lastStableOffset,
+          logStartOffset,
+          abortedTransactions: aborted,
+        }
+      } catch (error) {
+        if (!(error instanceof SegmentRetiredError)) throw error
+      }
+    }
+  }
+
+  async #readBatches(
+    offset: number,
+    before: number,
+    maxBytes: number,
+    minOneBatch: boolean,
+  ): Promise<{ pieces: Buffer[]; nextOffset: number } | undefined> {
+    const held = this.#tail.read(offset, before, maxBytes, minOneBatch)
+    if (held) return held
+    const segments = this.#segments
+    for (let at = this.#segmentAt(segments, offset); at < segments.length; at++) {
+      // Compaction may have left nothing behind this offset in one segment: then the next one goes on.
+      const found = await segments[at]!.read(offset, before, maxBytes, minOneBatch)
+      if (found) return found
+    }
+    return undefined
+  }
+
+  #segmentAt(segments: readonly Segment[], offset: number): number {
+    let low = 0
+    let high = segments.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (segments[middle]!.baseOffset <= offset) low = middle + 1
+      else high = middle
+    }
+    return Math.max(0, low - 1)
+  }
+
+  /** Bytes that a `read` from there would find at once, for `min.bytes`; right within one index interval, 0 out of range. */
+  bytesAvailable(fetchOffset: number, isolation: IsolationLevel): number {
+    const before = isolation === 'read_committed' ? this.lastStableOffset : this.highWatermark
+    if (this.closed || fetchOffset >= before || fetchOffset < this.#logStartOffset) return 0
+    const held = this.#tail.bytesFrom(fetchOffset, before, Number.MAX_SAFE_INTEGER)
+    if (held !== undefined) return held
+    const segments = this.#segments
+    const first = this.#segmentAt(segments, fetchOffset)
+    return segments
+      .slice(first + 1)
+      .reduce((sum, segment) => sum + segment.sizeInBytes, segments[first]?.bytesFrom(fetchOffset) ?? 0)
+  }
+
+  /** Aborted transactions with records in [from, to). */
+  abortedTransactions(from: number, to: number): AbortedTransaction[] {
+    return this.#transactions.between(from, to)
+  }
+
+  /** The first record whose timestamp is `timestampMs` or later, or undefined. */
+  offsetForTimestamp(timestampMs: number): Promise<TimestampAndOffset | undefined> {
+    this.#mustBeOpen('looking for a timestamp')
+    return this.#withSegments((segments) => offsetForTimestampIn(segments, timestampMs, this.#logStartOffset, this))
+  }
+
+  /** The record with the greatest timestamp (ListOffsets -3), or undefined in an empty log. */
+  maxTimestamp(): Promise<TimestampAndOffset | undefined> {
+    this.#mustBeOpen('looking for the greatest timestamp')
+    return this.#withSegments((segments) => maxTimestampIn(segments, this.#logStartOffset, this))
+  }
+
+  async #withSegments<T>(look: (segments: readonly Segment[]) => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await look(this.#segments)
+      } catch (error) {
+        if (!(error instanceof SegmentRetiredError)) throw error
+      }
+    }
+  }
+
+  offsetForLeaderEpoch(epoch: number): EpochEndOffset {
+    return this.#epochs.endOf(epoch, this.#nextOffset)
+  }
+
+  /**
+   * Moves the log's start up to `before` (-1: the high watermark) and resolves with the new start; it never moves back.
+   * Rejects with OFFSET_OUT_OF_RANGE above the high watermark, POLICY_VIOLATION if the topic is only compacted.
+   */
+  async deleteRecords(before: number): Promise<number> {
+    this.#mustBeOpen('deleting records')
+    const config = this.#config()
+    if (!config.cleanupDelete && config.cleanupCompact) {
+      throw refusal('POLICY_VIOLATION', `deleting records of ${this.#name}`)
+    }
+    const target = before === -1 ? this.highWatermark : before
+    if (target < 0 || target > this.highWatermark) {
+      throw refusal(
+        'OFFSET_OUT_OF_RANGE',
+        `deleting records of ${this.#name}`,
+        `Cannot increment the log start offset to ${target} of partition ${this.#name} since it is larger than the high watermark ${this.highWatermark}`,
+      )
+    }
+    return this.exclusive(async () => {
+      await this.#moveLogStart(target)
+      return this.#logStartOffset
+    })
+  }
+
+  /** First the new start is stored, then what lies below goes: a crash in between leaves only files that the next start removes. */
+  async #moveLogStart(target: number): Promise<void> {
+    if (target <= this.#logStartOffset) return
+    const before = this.#logStartOffset
+    this.#logStartOffset = target
+    try {
+      await this.#surroundings.storeLogStarts()
+    } catch (error) {
+      this.#logStartOffset = before
+      throw error
+    }
+    this.#transactions.removeBefore(target)
+    this.#epochs.removeBefore(target)
+    await this.#removeSegmentsBelow(target)
+    this.#notify()
+  }
+
+  async #removeSegmentsBelow(offset: number): Promise<void> {
+    const keptFrom = this.#segments.findIndex(
+      (_, at) => (this.#segments[at + 1]?.baseOffset ?? Number.POSITIVE_INFINITY) > offset,
+    )
+    const removed = this.#segments.slice(0, Math.max(0, keptFrom))
+    if (removed.length === 0) return
+    this.#segments = this.#segments.slice(removed.length)
+    for (const segment of removed) {
+      await segment.remove()
+      await this.#surroundings.disk.remove(`${this.directory}/${offsetName(segment.baseOffset)}${SNAPSHOT_SUFFIX}`)
+    }
+  }
+
+  /**
+   * Deletes the `count` oldest segments (retention). If that is all of them, an empty one is begun first, so that the log's end is
+   * told by its name.
+   */
+  deleteOldest(count: number): Promise<void> {
+    return this.exclusive(async () => {
+      if (this.closed || count === 0) return
+      if (count >= this.#segments.length) await this.#roll()
+      await this.#moveLogStart(this.#segments[count]?.baseOffset ?? this.#nextOffset)
+    })
+  }
+
+  /** Begins a new segment if the active one has records. */
+  roll(): Promise<void> {
+    return this.exclusive(async () => {
+      if (!this.closed && this.#segments.length > 0) await this.#roll()
+    })
+  }
+
+  /** Puts what compaction wrote in the place of what it read. `replace` renames the files; to be called exclusively. */
+  async replaceSegments(old: readonly Segment[], cleaned: Segment, replace: () => Promise<void>): Promise<void> {
+    const first = this.#segments.indexOf(old[0]!)
+    if (this.closed || first < 0) throw new Error(`${this.#name} no longer has the segments that were compacted`)
+    for (const segment of old) await segment.retire()
+    await replace()
+    this.#segments = [...this.#segments.slice(0, first), cleaned, ...this.#segments.slice(first + old.length)]
+    for (const segment of old) await segment.close()
+  }
+
+  /**
+   * Syncs what was written up to now and stores what recovery needs to begin there. Resolves with whether there was anything to do.
+   * Appends go on while the disk syncs; what they write belongs to the next checkpoint.
+   */
+  async checkpoint(): Promise<boolean> {
+    const { disk } = this.#surroundings
+    const captured = await this.exclusive(async () => {
+      const end = this.#nextOffset
+      const dirty = this.#segments.filter((segment) => segment.dirty)
+      if (this.#closed === 'deleted' || (end === this.#recoveryPoint && dirty.length === 0)) return undefined
+      const active = this.#segments.at(-1)
+      if (active) await this.#storeSegmentState(active, end)
+      await this.#storeSnapshot(end)
+      await this.#storeEpochs()
+      return { end, dirty }
+    })
+    if (!captured) return false
+    const { end, dirty } = captured
+    for (const segment of dirty) await segment.sync()
+    await disk.syncDirectory(this.directory)
+    const previous = this.#recoveryPoint
+    this.#recoveryPoint = end
+    await this.#removeSnapshot(previous, end)
+    return true
+  }
+
+  async #storeEpochs(): Promise<void> {
+    const text = encodeEpochs(this.#epochs.starts)
+    if (text === this.#storedEpochs) return
+    await this.#storeFile(`${this.directory}/${EPOCHS_FILE}`, Buffer.from(text))
+    this.#storedEpochs = text
+  }
+
+  /** The snapshot of the last checkpoint goes, unless a segment begins there. */
+  async #removeSnapshot(previous: number, current: number): Promise<void> {
+    if (previous === current || this.#segments.some(({ baseOffset }) => baseOffset === previous)) return
+    await this.#surroundings.disk.remove(`${this.directory}/${offsetName(previous)}${SNAPSHOT_SUFFIX}`)
+  }
+
+  expireProducers(olderThanMs: number): void {
+    this.#producers.expire(olderThanMs)
+  }
+
+  /** Calls `listener` whenever the high watermark, the last stable offset or the start has moved, and when the log is closed or deleted. Returns the way to stop it. */
+  onAppend(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
   }
 
   /** Whether this producer id has a transaction open here. */
-  hasOpenTransaction(_producerId: number): boolean {
-    return notYet()
+  hasOpenTransaction(producerId: number): boolean {
+    return (this.#producers.get(producerId)?.transactionFirstOffset ?? -1) >= 0
   }
 
   /** What DescribeProducers would show. */
   producers(): ProducerSummary[] {
-    return notYet()
+    return [...this.#producers.entries()].map((entry) => ({
+      producerId: entry.producerId,
+      producerEpoch: entry.epoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestamp: entry.lastTimestamp,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      currentTransactionFirstOffset: entry.transactionFirstOffset,
+    }))
+  }
+
+  /** Refuses what comes from now on and waits for what is under way. A log that is not deleted is synced and checkpointed. */
+  async close(why: 'closed' | 'deleted'): Promise<void> {
+    this.#closed = why
+    await this.exclusive(async () => this.#refusePending())
+    this.#notify()
+    try {
+      if (why === 'closed') await this.checkpoint()
+    } finally {
+      await this.exclusive(async () => {
+        this.#tail.clear()
+        for (const segment of this.#segments) {
+          if (why === 'deleted') await segment.retire()
+          await segment.close()
+        }
+      })
+    }
+  }
+
+  #mustBeInRange(offset: number): void {
+    if (offset >= this.#logStartOffset && offset <= this.#nextOffset) return
+    throw refusal(
+      'OFFSET_OUT_OF_RANGE',
+      `reading ${this.#name}`,
+      `Received request for offset ${offset} for partition ${this.#name}, but we only have log segments from offset ${this.#logStartOffset} up to ${this.#nextOffset}.`,
+    )
+  }
+
+  #mustBeOpen(doing: string): void {
+    if (this.closed) throw this.#closedRefusal(doing)
+  }
+
+  #closedRefusal(doing: string): LogRefusal {
+    const name = this.#closed === 'deleted' ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'NOT_LEADER_OR_FOLLOWER'
+    return refusal(name, `${doing} ${this.#name}`)
   }
 }
 
-function notYet(): never {
-  throw new Error('not written yet')
-}
+/** A marker is always as long: 61 of header, 17 of record. */
+const CONTROL_BATCH_BYTES = 78
