@@ -245,7 +245,8 @@ export class TransactionCoordinator {
     const entry = this.#entries.get(producer.transactionalId)
     if (!entry) return 'INVALID_PRODUCER_ID_MAPPING'
     const error = verifyPartition(entry.transaction, producer, producer)
-    if (error !== 'NONE') return error
+    // Of this Kafka tells a producer by its epoch.
+    if (error !== 'NONE') return error === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : error
     // The record of its end is on its way to the log, and the marker follows.
     return entry.doing === 'end' ? 'CONCURRENT_TRANSACTIONS' : undefined
   }
