@@ -1,0 +1,20 @@
+/**
+ * Sluice as a library: consumer, producer and admin client for Apache Kafka. `sluice/testing` holds the embedded broker.
+ */
+export * from './client/admin/index.ts'
+export {
+  type AdminConfig,
+  type ConsumerConfig,
+  type ProducerConfig,
+  type PropertyBag,
+  type PropertyValue,
+} from './client/config.ts'
+export * from './client/errors.ts'
+export { type BrokerAddress, type PartitionMetadata } from './client/metadata.ts'
+export * from './client/producer/index.ts'
+export { systemSeams, type ClientSeams } from './client/seams.ts'
+export { SluiceError } from './error.ts'
+export { codeOf, errorOf, KafkaError, type ErrorCode, type ErrorName } from './protocol/error-codes.ts'
+export { ConsumerRecord } from './protocol/records/consumer-record.ts'
+export { topicPartitionKey, TopicPartitionMap, type TopicPartition } from './protocol/records/topic-partition.ts'
+export { silentLogger, type Logger } from './seams/logger.ts'
