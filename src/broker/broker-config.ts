@@ -52,7 +52,7 @@ export const brokerProperties = {
     type: 'int',
     default: 1,
     min: 1,
-    description: 'Above 1, a topic takes nothing from a producer with acks=all, as there is one replica.',
+    description: 'Taken for compatibility. The one replica is always in sync, and is enough (KIP-966).',
   },
   'message.max.bytes': {
     type: 'int',

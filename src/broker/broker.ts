@@ -127,23 +127,18 @@ export class Broker {
 
   /** Drops every connection and closes the logs. Called again, waits for the same. */
   stop(): Promise<void> {
-    return (this.#stopping ??= this.#stop(() => this.context.logs.close()))
-  }
-
-  /** As if the process had been killed: nothing is synced, no checkpoint written, the next start has to recover. */
-  kill(): Promise<void> {
-    return (this.#stopping ??= this.#stop(() => this.context.logs.abandon()))
+    return (this.#stopping ??= this.#stop())
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }
 
-  async #stop(closeLogs: () => Promise<void>): Promise<void> {
+  async #stop(): Promise<void> {
     await this.#listener.close()
     await this.context.transactions.stop()
     await this.context.groups.stop()
-    await closeLogs()
+    await this.context.logs.close()
   }
 }
 

@@ -15,6 +15,7 @@ import { type BrokerSeams } from '../broker/broker-context.ts'
 import { type Interception, Interceptors, type Rule } from '../broker/intercept.ts'
 import { systemDisk } from '../seams/disk.ts'
 import { systemRandom } from '../seams/random.ts'
+import { type KillableDisk, killableDisk } from './killable-disk.ts'
 
 export interface TestTopic {
   /** Default: the broker's `num.partitions`, 1. */
@@ -44,30 +45,35 @@ const quickProperties: BrokerProperties = {
   'transaction.state.log.num.partitions': 4,
 }
 
+/** One run of the broker, from a start to a stop or kill. */
+interface Life {
+  readonly broker: Broker
+  readonly disk: KillableDisk
+}
+
 export class TestBroker {
   readonly directory: string
   readonly port: number
   readonly #options: StartBrokerOptions
   readonly #interceptors: Interceptors
-  readonly #removesDirectory: boolean
-  #broker: Broker
+  #life: Life
 
-  private constructor(broker: Broker, directory: string, options: StartBrokerOptions, interceptors: Interceptors) {
-    this.#broker = broker
-    this.port = broker.port
+  private constructor(life: Life, directory: string, options: StartBrokerOptions, interceptors: Interceptors) {
+    this.#life = life
+    this.port = life.broker.port
     this.directory = directory
     this.#options = options
     this.#interceptors = interceptors
-    this.#removesDirectory = options.directory === undefined
   }
 
+  /** As `startBroker`. */
   static async start(options: StartBrokerOptions): Promise<TestBroker> {
     const directory = options.directory ?? join(tmpdir(), `sluice-broker-${systemRandom.uuid()}`)
     const interceptors = new Interceptors()
-    const broker = await launch(directory, options.port ?? 0, options, interceptors)
-    const started = new TestBroker(broker, directory, options, interceptors)
+    const life = await launch(directory, options.port ?? 0, options, interceptors)
+    const started = new TestBroker(life, directory, options, interceptors)
     try {
-      await createTopics(broker, options.topics ?? {})
+      await createTopics(life.broker, options.topics ?? {})
     } catch (error) {
       await started.stop()
       throw error
@@ -77,15 +83,15 @@ export class TestBroker {
 
   /** The broker that runs, for a look inside. Another one after `restart`. */
   get broker(): Broker {
-    return this.#broker
+    return this.#life.broker
   }
 
   get host(): string {
-    return this.#broker.host
+    return this.broker.host
   }
 
   get bootstrapServers(): string {
-    return this.#broker.bootstrapServers
+    return this.broker.bootstrapServers
   }
 
   /** Sets a rule for an API, by Kafka's name of it, until its handle is removed. Stays over `restart`. */
@@ -93,21 +99,25 @@ export class TestBroker {
     return interceptByName(this.#interceptors, apiName, rule)
   }
 
-  /** As kill -9 would: connections break, nothing is synced, the next start recovers. */
-  kill(): Promise<void> {
-    return this.#broker.kill()
+  /** As kill -9 would: connections break, nothing more is written or synced, the next start has to recover. */
+  async kill(): Promise<void> {
+    const { broker, disk } = this.#life
+    const gone = disk.kill()
+    // Its disk is gone, so that its clean shutdown cannot succeed, and must not.
+    await broker.stop().catch(() => {})
+    await gone
   }
 
   /** Starts again, on the same port and folder; a broker that still runs is stopped first. */
   async restart(): Promise<void> {
-    await this.#broker.stop()
-    this.#broker = await launch(this.directory, this.port, this.#options, this.#interceptors)
+    await this.broker.stop().catch(() => {})
+    this.#life = await launch(this.directory, this.port, this.#options, this.#interceptors)
   }
 
   /** Stops, and removes the folder unless it was given. */
   async stop(): Promise<void> {
-    await this.#broker.stop()
-    if (this.#removesDirectory) await systemDisk.removeDirectory(this.directory)
+    if (!this.#life.disk.killed) await this.broker.stop()
+    if (this.#options.directory === undefined) await systemDisk.removeDirectory(this.directory)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -115,24 +125,27 @@ export class TestBroker {
   }
 }
 
+/** Starts a broker and creates its topics; resolves when it can be used. */
 export function startBroker(options: StartBrokerOptions = {}): Promise<TestBroker> {
   return TestBroker.start(options)
 }
 
-function launch(
+async function launch(
   directory: string,
   port: number,
   { host, properties, seams }: StartBrokerOptions,
   interceptors: Interceptors,
-): Promise<Broker> {
-  return Broker.start({
+): Promise<Life> {
+  const disk = killableDisk(seams?.disk ?? systemDisk)
+  const broker = await Broker.start({
     directory,
     port,
     host,
-    seams,
+    seams: { ...seams, disk: disk.disk },
     interceptors,
     properties: { ...quickProperties, ...properties },
   })
+  return { broker, disk }
 }
 
 async function createTopics(broker: Broker, topics: NonNullable<StartBrokerOptions['topics']>): Promise<void> {

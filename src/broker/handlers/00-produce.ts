@@ -68,10 +68,9 @@ async function appendTo(
   const invalid = invalidRecords(records, context.version)
   if (invalid) return refused(invalid)
   if (topic.internal && context.clientId !== ADMIN_CLIENT_ID) return refused('INVALID_TOPIC_EXCEPTION')
-  if (request.acks === -1 && topic.config.minInsyncReplicas > 1) return refused('NOT_ENOUGH_REPLICAS')
   try {
     const appending = await appendVerified(request, topic, index, records!, context)
-    if (typeof appending === 'string') return refused(appending)
+    if (typeof appending === 'string') return refusedTransaction(index, appending)
     const appended = await appending.result
     return {
       index,
@@ -91,28 +90,52 @@ function refusal(index: number, name: ErrorName): PartitionResponse {
   return { index, errorCode: codeOf(name), baseOffset: -1, recordErrors: [] }
 }
 
+/** What the client of a transaction is told: what may pass is an error that it tries again after. */
+function refusedTransaction(index: number, error: ErrorName): PartitionResponse {
+  const passes: readonly ErrorName[] = [
+    'CONCURRENT_TRANSACTIONS',
+    'COORDINATOR_LOAD_IN_PROGRESS',
+    'COORDINATOR_NOT_AVAILABLE',
+    'NOT_COORDINATOR',
+  ]
+  if (passes.includes(error)) {
+    const errorMessage = `Unable to verify the partition has been added to the transaction. Underlying error: ${error}`
+    return { ...refusal(index, 'NOT_ENOUGH_REPLICAS'), errorMessage }
+  }
+  if (error === 'INVALID_TXN_STATE') {
+    return { ...refusal(index, error), errorMessage: 'Partition was not added to the transaction' }
+  }
+  return refusal(index, error)
+}
+
+/** Kafka says where the log starts, but not with errors that it finds before it looks at the producer and the records. */
+const withoutLogStart: readonly ErrorName[] = [
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'CORRUPT_MESSAGE',
+  'KAFKA_STORAGE_ERROR',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+]
+
 /** Kafka gives words only where records of the batch were looked at one by one; elsewhere the code says it all. */
 function refusedByLog(index: number, { error, reason, recordRefusals }: LogRefusal, logStartOffset: number) {
-  const perRecord = recordRefusals.length > 0
-  const plain = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'CORRUPT_MESSAGE', 'UNKNOWN_TOPIC_OR_PARTITION']
   return {
     index,
     errorCode: error.code,
     baseOffset: -1,
-    logStartOffset: perRecord || plain.includes(error.name) ? -1 : logStartOffset,
+    logStartOffset: withoutLogStart.includes(error.name) ? -1 : logStartOffset,
     recordErrors: recordRefusals.map(({ batchIndex, message }) => ({ batchIndex, batchIndexErrorMessage: message })),
-    errorMessage: perRecord ? reason : null,
+    errorMessage: recordRefusals.length > 0 ? reason : null,
   }
 }
 
 /** What Kafka asks of a Produce request's records before the log sees them: exactly one batch, of the current format. */
 function invalidRecords(records: Buffer | null, version: number): ErrorName | undefined {
-  if (!records || records.length < HEADER_BYTES) return records?.length ? 'CORRUPT_MESSAGE' : 'INVALID_RECORD'
-  if (records[MAGIC_AT] !== 2) return 'INVALID_RECORD'
+  if (!records || records.length < HEADER_BYTES) return 'INVALID_RECORD'
+  const magic = records[MAGIC_AT]!
+  if (magic !== 2) return magic > 2 ? 'CORRUPT_MESSAGE' : 'INVALID_RECORD'
   if (version < 7 && (records.readInt16BE(ATTRIBUTES_AT) & 7) === ZSTD) return 'UNSUPPORTED_COMPRESSION_TYPE'
-  const end = BATCH_LENGTH_AT + 4 + records.readInt32BE(BATCH_LENGTH_AT)
-  if (end > records.length) return 'CORRUPT_MESSAGE'
-  return end < records.length ? 'INVALID_RECORD' : undefined
+  return records.readInt32BE(BATCH_LENGTH_AT) === records.length - BATCH_LENGTH_AT - 4 ? undefined : 'INVALID_RECORD'
 }
 
 /**
@@ -129,7 +152,7 @@ async function appendVerified(
 ): Promise<ErrorName | { result: Promise<AppendResult> }> {
   const log = topic.partitions[index]!
   if ((records.readInt16BE(ATTRIBUTES_AT) & TRANSACTIONAL) === 0) return { result: log.append(records) }
-  if (transactionalId === null) return 'INVALID_PRODUCER_ID_MAPPING'
+  if (transactionalId === null) return 'TRANSACTIONAL_ID_AUTHORIZATION_FAILED'
   const partition = { topic: topic.name, partition: index }
   const producer = {
     transactionalId,

@@ -164,10 +164,10 @@ function targetOf(asked: FetchPartition, { broker, version }: RequestContext): T
   const answered = (response: PartitionResponse): Target => ({ kind: 'answered', response, asked })
   const topic = version >= 13 ? broker.logs.topicById(asked.topicId) : broker.logs.topic(asked.topic)
   if (!topic) {
-    return answered(failure(asked.partition, version >= 13 ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'))
+    return answered(unknown(asked.partition, version >= 13 ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'))
   }
   const log = topic.partitions[asked.partition]
-  if (!log) return answered(failure(asked.partition, 'UNKNOWN_TOPIC_OR_PARTITION'))
+  if (!log) return answered(unknown(asked.partition, 'UNKNOWN_TOPIC_OR_PARTITION'))
   const epochError = leaderEpochError(asked.currentLeaderEpoch, log)
   if (epochError) {
     const currentLeader = { leaderId: broker.nodeId, leaderEpoch: log.leaderEpoch }
@@ -204,6 +204,11 @@ function failure(partitionIndex: number, name: ErrorName): PartitionResponse {
     abortedTransactions: null,
     records: NO_RECORDS,
   }
+}
+
+/** What is not here has no aborted transactions; of what is here and failed, nothing is said about them. As Kafka answers. */
+function unknown(partitionIndex: number, name: ErrorName): PartitionResponse {
+  return { ...failure(partitionIndex, name), abortedTransactions: [] }
 }
 
 function newsOf(result: PartitionResponse): PartitionNews {
