@@ -3,7 +3,7 @@
 // Node at hand is too old, or, in a clone of the repository, to start the Node 24 that `npm ci` put there.
 // It does nothing else: the command line itself is src/cli/main.ts.
 import { spawn } from 'child_process'
-import { existsSync } from 'fs'
+import { existsSync, readFileSync } from 'fs'
 import { dirname, join } from 'path'
 import { fileURLToPath, pathToFileURL } from 'url'
 
@@ -48,7 +48,14 @@ function runOn(node) {
 function start() {
   if (isOldNode()) {
     var own = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node')
-    if (isClone() && existsSync(own)) return runOn(own)
+    if (isClone() && existsSync(own)) {
+      // Asked often by scripts, and not worth the start of a second Node.
+      var args = process.argv.slice(2)
+      if (args.length === 1 && (args[0] === '--version' || args[0] === '-V')) {
+        return console.log(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version)
+      }
+      return runOn(own)
+    }
     console.error(
       'sluice needs Node >= ' +
         NEEDED.join('.') +

@@ -519,11 +519,7 @@ export class Pipeline {
   }
 
   /** Flushes what the sink has of these partitions, commits it and lets go of them. */
-  async #release(
-    topicPartitions: readonly TopicPartition[],
-    signal: AbortSignal,
-    drain?: AbortSignal,
-  ): Promise<void> {
+  async #release(topicPartitions: readonly TopicPartition[], signal: AbortSignal, drain?: AbortSignal): Promise<void> {
     const held = this.#take(topicPartitions)
     if (held.length === 0) return
     this.#releaseCommitWaiters()

@@ -6,8 +6,6 @@
  *     launched ─▶ connecting ─▶ running ─stop─▶ stopping ─▶ stopped
  *                     └───────────┴── a failure ──────────▶ failed
  */
-import { Cluster } from '../client/cluster.ts'
-import { parseConsumerConfig } from '../client/config.ts'
 import type { ClientSeams } from '../client/seams.ts'
 import { SluiceError } from '../error.ts'
 import { topicPartitionKey } from '../protocol/records/topic-partition.ts'
@@ -53,6 +51,7 @@ export interface WorkerEnvironment {
   readonly sinks: SinkRegistry
 }
 
+const CONNECT_MS = 10_000
 const noCounts: WorkerCounts = { polled: 0, stored: 0, committed: 0 }
 
 export class Worker {
@@ -99,27 +98,26 @@ export class Worker {
     const { seams, disk, sinks } = this.#environment
     const { clock, random, logger } = seams
     const properties = { 'client.id': `${application.groupId}-${consumer}`, ...application.properties }
-    const config = parseConsumerConfig(properties)
-    const cluster = new Cluster(config, seams)
+    const port = new KafkaPort(application, properties, seams)
     try {
-      await connect(cluster, this.#environment, this.#stop.signal)
-      if (this.#stop.signal.aborted) return
+      const clusterId = await connect(port, this.#environment, this.#stop.signal)
+      if (clusterId === undefined) return
       this.#pipeline = new Pipeline({
-        port: new KafkaPort(application, properties, cluster, seams),
+        port,
         sink: sinks.configure(application.sink).create(),
         sinkName: String(application.sink['type']),
         application: application.groupId,
         consumer,
         consumerCount: application.consumers,
-        clusterId: cluster.metadata.clusterId ?? '',
+        clusterId,
         value: application.value,
         commit: application.commit,
         guarantee: application.guarantee,
         flush: application.flush,
         bufferBytes: application.bufferBytes,
         shutdownTimeoutMs: application.shutdownTimeoutMs,
-        maxPollIntervalMs: config['max.poll.interval.ms'],
-        autoCommitIntervalMs: config['auto.commit.interval.ms'],
+        maxPollIntervalMs: port.config['max.poll.interval.ms'],
+        autoCommitIntervalMs: port.config['auto.commit.interval.ms'],
         clock,
         random,
         disk,
@@ -128,24 +126,29 @@ export class Worker {
       })
       await this.#pipeline.run()
     } finally {
-      await cluster.close()
+      await port.close(0)
     }
   }
 }
 
-/** The cluster's id and topics are needed before anything is read. Tries until a broker answers or the worker is told to stop. */
-async function connect(cluster: Cluster, { seams }: WorkerEnvironment, signal: AbortSignal): Promise<void> {
+/** The cluster's id is needed before anything is read. Tries until a broker answers; undefined when the worker is told to stop. */
+async function connect(
+  port: KafkaPort,
+  { seams }: WorkerEnvironment,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
-      return await cluster.refreshMetadata({ topics: [], signal })
+      return (await port.clusterId({ timeoutMs: CONNECT_MS, signal })) ?? ''
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted) return undefined
       if (!(error instanceof SluiceError && error.retriable)) throw error
-      // The supervisor has said where no broker can be reached; this is one that was there a moment ago.
+      // The supervisor has said where no broker can be reached; this is one that accepts connections and does not answer.
       seams.logger.warn({ attempt }, `the cluster does not answer: ${error.message}. Trying again`)
       await seams.clock.sleep(1000, signal)
     }
   }
+  return undefined
 }
 
 function failureOf(error: unknown): WorkerFailure {

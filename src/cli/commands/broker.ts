@@ -18,7 +18,11 @@ interface BrokerOptions {
 export function brokerCommand(): Command {
   const command = new Command('broker')
     .description('run the embedded single-node Kafka broker')
-    .option('--host <address>', 'address to listen at; others than loopback are open to the network, without a password', '127.0.0.1')
+    .option(
+      '--host <address>',
+      'address to listen at; others than loopback are open to the network, without a password',
+      '127.0.0.1',
+    )
     .option('--port <port>', 'port to listen at; 0 takes a free one', wholeNumber(0, 65535), 9092)
     .option('--data <directory>', 'where topics and offsets are kept', 'sluice-data')
     .option('--property <name=value>', "one of Kafka's broker properties, may be given several times", nameValue)

@@ -61,7 +61,7 @@ function chosen(args: readonly string[], { topic = [] }: Options): string[] {
 }
 
 async function list(options: Options & { excludeInternal?: boolean }): Promise<void> {
-  const topics = await withAdmin(options, (admin) => admin.listTopics({ listInternal: true }))
+  const topics = await withAdmin(options, (admin) => admin.listTopics({ includeInternal: true }))
   const found = topics
     .filter(({ isInternal }) => !(isInternal && options.excludeInternal))
     .sort((left, right) => (left.name < right.name ? -1 : 1))
@@ -74,14 +74,8 @@ async function create(args: readonly string[], options: CreateOptions): Promise<
   await withAdmin(options, async (admin) => {
     for (const topic of topics) {
       try {
-        await admin.createTopics([
-          {
-            topic,
-            partitions: options.partitions,
-            replicationFactor: options.replicationFactor,
-            configs: options.config,
-          },
-        ])
+        const { partitions, replicationFactor, config: configs } = options
+        await admin.createTopics([{ name: topic, partitions, replicationFactor, configs }])
         if (!options.json) print(`created ${topic}`)
       } catch (error) {
         if (!(options.ifNotExists && isKafkaError(error, 'TOPIC_ALREADY_EXISTS'))) throw error
@@ -93,20 +87,28 @@ async function create(args: readonly string[], options: CreateOptions): Promise<
 }
 
 function isKafkaError(error: unknown, name: string): boolean {
-  return (error as { errorName?: string }).errorName === name || (error as { code?: string }).code === name
+  return (error as { code?: string }).code === `KAFKA_${name}`
 }
 
 async function descriptions(admin: Admin, topics: readonly string[]) {
+  if (topics.length === 0) return []
   const [described, configs] = await Promise.all([
     admin.describeTopics(topics),
     admin.describeConfigs(topics.map((name) => ({ type: 'topic' as const, name }))),
   ])
-  return described.map((topic, index) => ({
-    ...topic,
-    configs: Object.fromEntries(
-      configs[index]!.entries.filter(({ isDefault }) => !isDefault).map(({ name, value }) => [name, value]),
-    ),
-  }))
+  const settings = configs.orThrow()
+  return [...described.orThrow().values()]
+    .sort((left, right) => (left.name < right.name ? -1 : 1))
+    .map(({ name, topicId, isInternal, partitions }) => {
+      const own = [...settings.get(name)!.values()].filter(({ isDefault, source }) => !isDefault && source === 'topic')
+      return {
+        name,
+        topicId,
+        isInternal,
+        configs: Object.fromEntries(own.map(({ name, value }) => [name, value])),
+        partitions: [...partitions].sort((left, right) => left.partition - right.partition),
+      }
+    })
 }
 
 async function describe(args: readonly string[], options: Options): Promise<void> {
@@ -145,12 +147,12 @@ async function alter(args: readonly string[], options: AlterOptions): Promise<vo
   const topics = chosen(args, options)
   await withAdmin(options, async (admin) => {
     for (const topic of topics) {
-      if (partitions !== undefined) await admin.createPartitions([{ topic, totalCount: partitions }])
+      if (partitions !== undefined) await admin.createPartitions({ [topic]: partitions })
       const changes = [
-        ...Object.entries(config).map(([name, value]) => ({ name, op: 'set' as const, value })),
-        ...deleteConfig.map((name) => ({ name, op: 'delete' as const })),
+        ...Object.entries(config).map(([name, value]) => ({ name, operation: 'set' as const, value })),
+        ...deleteConfig.map((name) => ({ name, operation: 'delete' as const })),
       ]
-      if (changes.length > 0) await admin.incrementalAlterConfigs([{ resource: { type: 'topic', name: topic }, changes }])
+      if (changes.length > 0) await admin.incrementalAlterConfigs([{ type: 'topic', name: topic, changes }])
       if (!json) print(`changed ${topic}`)
     }
     if (json) printJson(await descriptions(admin, topics))

@@ -1,0 +1,115 @@
+/** The pipeline's view of the real consumer. Adds nothing but the translation, and a wakeup that is no error. */
+import { Consumer } from '../client/consumer/consumer.ts'
+import type { PropertyBag } from '../client/config.ts'
+import { AbortedError } from '../client/errors.ts'
+import type { ClientSeams } from '../client/seams.ts'
+import { TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
+import type { ApplicationConf } from './conf.ts'
+import type { AssignmentListener, ConsumerPort, PartitionOffset, PolledPartition } from './consumer-port.ts'
+
+export class KafkaPort implements ConsumerPort {
+  readonly #consumer: Consumer
+  readonly #topics: readonly string[] | RegExp
+  #polling: AbortController | undefined
+  #isWoken = false
+
+  constructor({ topics, topicsPattern }: ApplicationConf, properties: PropertyBag, seams: ClientSeams) {
+    this.#topics = topicsPattern === undefined ? topics : new RegExp(topicsPattern)
+    this.#consumer = new Consumer(properties, seams)
+  }
+
+  get config(): Consumer['config'] {
+    return this.#consumer.config
+  }
+
+  clusterId(options: { timeoutMs: number; signal: AbortSignal }): Promise<string | undefined> {
+    return this.#consumer.clusterId(options)
+  }
+
+  subscribe(listener: AssignmentListener): void {
+    this.#consumer.subscribe(this.#topics, {
+      onPartitionsAssigned: (partitions) => listener.assigned(partitions),
+      onPartitionsRevoked: (partitions) => listener.revoked(partitions),
+      onPartitionsLost: (partitions) => listener.lost(partitions),
+    })
+  }
+
+  /** Ended by a signal of its own and not by the consumer's `wakeup`, which would stay for the next call and fail that one. */
+  async poll(timeoutMs: number): Promise<readonly PolledPartition[]> {
+    const polling = new AbortController()
+    this.#polling = polling
+    try {
+      const records = await this.#consumer.poll(this.#isWoken ? 0 : timeoutMs, { signal: polling.signal })
+      return records
+        .groups()
+        .map(({ topicPartition, records, next }) => ({ topicPartition, records, next: next.offset }))
+    } catch (error) {
+      if (error instanceof AbortedError && polling.signal.aborted) return []
+      throw error
+    } finally {
+      this.#polling = undefined
+      this.#isWoken = false
+    }
+  }
+
+  wakeup(): void {
+    if (this.#polling) this.#polling.abort()
+    else this.#isWoken = true
+  }
+
+  seek(topicPartition: TopicPartition, offset: number): void {
+    this.#consumer.seek(topicPartition, offset)
+  }
+
+  pause(topicPartitions: readonly TopicPartition[]): void {
+    this.#consumer.pause(topicPartitions)
+  }
+
+  resume(topicPartitions: readonly TopicPartition[]): void {
+    this.#consumer.resume(topicPartitions)
+  }
+
+  async committed(topicPartitions: readonly TopicPartition[]): Promise<readonly (number | undefined)[]> {
+    const found = await this.#consumer.committed(topicPartitions)
+    return topicPartitions.map((topicPartition) => found.get(topicPartition)?.offset)
+  }
+
+  async logBounds(topicPartitions: readonly TopicPartition[]): Promise<readonly { start: number; end: number }[]> {
+    const starts = await this.#consumer.beginningOffsets(topicPartitions)
+    const ends = await this.#consumer.endOffsets(topicPartitions)
+    return topicPartitions.map((topicPartition) => ({
+      start: starts.get(topicPartition) ?? 0,
+      end: ends.get(topicPartition) ?? 0,
+    }))
+  }
+
+  async learnTopicIds(topics: readonly string[]): Promise<void> {
+    for (const topic of topics)
+      if (this.#consumer.topicId(topic) === undefined) await this.#consumer.partitionsFor(topic)
+  }
+
+  /** The name stands in on brokers before 2.8, which have no topic ids: a recreated topic then looks like the old one. */
+  topicId(topic: string): string {
+    return this.#consumer.topicId(topic) ?? topic
+  }
+
+  generation(): number {
+    return this.#consumer.groupMetadata().generationId
+  }
+
+  commitSync(offsets: readonly PartitionOffset[]): Promise<void> {
+    return this.#consumer.commitSync(entriesOf(offsets))
+  }
+
+  commitAsync(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): void {
+    this.#consumer.commitAsync(entriesOf(offsets), (_offsets, error) => done(error ?? undefined))
+  }
+
+  close(timeoutMs: number): Promise<void> {
+    return this.#consumer.close({ timeoutMs })
+  }
+}
+
+function entriesOf(offsets: readonly PartitionOffset[]): TopicPartitionMap<{ offset: number }> {
+  return new TopicPartitionMap(offsets.map(({ topicPartition, offset }) => [topicPartition, { offset }]))
+}

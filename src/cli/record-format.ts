@@ -1,0 +1,62 @@
+/** How `sluice consume` prints one record: as kafka-console-consumer does by its properties, or as a line of JSON. */
+import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { didYouMean } from '../sinks/registry.ts'
+import { UsageError } from './exit.ts'
+
+const defaults: Readonly<Record<string, string>> = {
+  'print.timestamp': 'false',
+  'print.partition': 'false',
+  'print.offset': 'false',
+  'print.headers': 'false',
+  'print.key': 'false',
+  'print.value': 'true',
+  'key.separator': '\t',
+  'line.separator': '\n',
+  'headers.separator': ',',
+  'null.literal': 'null',
+}
+
+export function recordFormatter(
+  given: Readonly<Record<string, string>>,
+  json: boolean,
+): (record: ConsumerRecord) => string {
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(defaults, name)) {
+      const names = Object.keys(defaults)
+      throw new UsageError(`--property ${name} is not known${didYouMean(name, names)}; known are ${names.join(', ')}`)
+    }
+  }
+  if (json) return jsonLine
+  const properties = { ...defaults, ...given }
+  const isOn = (name: string) => properties[name]!.toLowerCase() === 'true'
+  const nothing = properties['null.literal']!
+  const parts: ((record: ConsumerRecord) => string)[] = []
+  if (isOn('print.timestamp'))
+    parts.push((record) => (record.timestamp < 0 ? 'NO_TIMESTAMP' : `${record.timestampType}:${record.timestamp}`))
+  if (isOn('print.partition')) parts.push((record) => `Partition:${record.partition}`)
+  if (isOn('print.offset')) parts.push((record) => `Offset:${record.offset}`)
+  if (isOn('print.headers')) parts.push((record) => headersText(record, properties['headers.separator']!, nothing))
+  if (isOn('print.key')) parts.push((record) => record.keyText() ?? nothing)
+  if (isOn('print.value')) parts.push((record) => record.valueText() ?? nothing)
+  return (record) => parts.map((part) => part(record)).join(properties['key.separator']) + properties['line.separator']
+}
+
+function headersText({ headers }: ConsumerRecord, separator: string, nothing: string): string {
+  if (headers.length === 0) return 'NO_HEADERS'
+  return headers.map(({ key, value }) => `${key}:${value === null ? nothing : value.toString()}`).join(separator)
+}
+
+function jsonLine(record: ConsumerRecord): string {
+  const { topic, partition, offset, timestamp, timestampType, headers } = record
+  const fields = {
+    topic,
+    partition,
+    offset,
+    timestamp,
+    timestampType,
+    key: record.keyText(),
+    value: record.valueText(),
+  }
+  const texts = headers.map(({ key, value }) => ({ key, value: value === null ? null : value.toString() }))
+  return `${JSON.stringify({ ...fields, headers: texts })}\n`
+}
