@@ -92,7 +92,15 @@ export class Transcript {
     if (Array.isArray(value)) {
       const plain = value.map((one) => this.#plain(one, key))
       // Kafka keeps these in hash maps: their order means nothing.
-      const unordered = ['members', 'topics', 'groups', 'partitions', 'results', 'coordinators'].includes(key)
+      const unordered = [
+        'members',
+        'topics',
+        'groups',
+        'partitions',
+        'results',
+        'coordinators',
+        'resultsByPartition',
+      ].includes(key)
       return unordered ? plain.sort((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1)) : plain
     }
     if (typeof value === 'object' && value !== null) {

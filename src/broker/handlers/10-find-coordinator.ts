@@ -10,17 +10,17 @@ const TRANSACTION = 1
 export const findCoordinatorHandler = defineHandler(findCoordinator, [0, 6], async (request, { broker, version }) => {
   const keys = version >= 4 ? request.coordinatorKeys : [request.key]
   const coordinators = []
-  for (const key of keys) coordinators.push(await lookUp(broker, request.keyType, key))
+  for (const key of keys) coordinators.push(await lookUp(broker, request.keyType, key, version))
   return version >= 4 ? { coordinators } : coordinators[0]!
 })
 
-async function lookUp(broker: BrokerContext, keyType: number, key: string) {
+async function lookUp(broker: BrokerContext, keyType: number, key: string, version: number) {
   const error = await readiness(broker, keyType)
   const errorCode = codeOf(error)
-  if (error === 'NONE') {
-    return { key, nodeId: broker.nodeId, host: broker.host, port: broker.port, errorCode, errorMessage: null }
-  }
-  return { key, nodeId: -1, host: '', port: -1, errorCode, errorMessage: errorOf(errorCode).message }
+  // Kafka has words for an error, and for none, until version 3 only.
+  const errorMessage = version < 4 ? errorOf(errorCode).message : ''
+  if (error !== 'NONE') return { key, nodeId: -1, host: '', port: -1, errorCode, errorMessage }
+  return { key, nodeId: broker.nodeId, host: broker.host, port: broker.port, errorCode, errorMessage }
 }
 
 async function readiness(broker: BrokerContext, keyType: number): Promise<ErrorName> {

@@ -4,7 +4,7 @@
  */
 import { codeOf, type ErrorName } from '../../protocol/error-codes.ts'
 import { txnOffsetCommit } from '../../protocol/messages/index.ts'
-import { type PartitionCommit } from '../groups/offset-coordinator.ts'
+import { NO_TOPIC_ID, type PartitionCommit } from '../groups/offset-coordinator.ts'
 import { defineHandler } from '../handler.ts'
 
 export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 4], async (request, { broker, version }) => {
@@ -17,7 +17,8 @@ export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 4], asy
       if (!topic?.partitions[partition.partitionIndex]) return 'UNKNOWN_TOPIC_OR_PARTITION'
       accepted.push({
         topic: name,
-        topicId: topic.id,
+        // The request knows topics by name only; Kafka leaves the id out.
+        topicId: NO_TOPIC_ID,
         partition: partition.partitionIndex,
         offset: partition.committedOffset,
         leaderEpoch: partition.committedLeaderEpoch,

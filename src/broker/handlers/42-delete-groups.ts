@@ -8,5 +8,5 @@ export const deleteGroupsHandler = defineHandler(deleteGroups, [0, 2], async (re
     groupId,
     errorCode: codeOf(await broker.groups.deleteGroup(groupId)),
   })
-  return { throttleTimeMs: 0, results: await Promise.all(request.groupsNames.map(deleteOne)) }
+  return { throttleTimeMs: 0, results: await Promise.all([...new Set(request.groupsNames)].map(deleteOne)) }
 })
