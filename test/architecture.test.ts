@@ -27,7 +27,8 @@ const arrows: Record<string, readonly string[]> = {
 }
 
 /** `protocol` is pure: it turns bytes into values and knows of nothing that happens. */
-const pureImports = new Set(['node:zlib'])
+// node:module: records/crc32c.ts loads an optional native checksum with it.
+const pureImports = new Set(['node:module', 'node:zlib'])
 
 interface Import {
   file: string
