@@ -9,6 +9,7 @@ export {
   type PropertyBag,
   type PropertyValue,
 } from './client/config.ts'
+export * from './client/consumer/index.ts'
 export * from './client/errors.ts'
 export { type BrokerAddress, type PartitionMetadata } from './client/metadata.ts'
 export * from './client/producer/index.ts'

@@ -171,8 +171,9 @@ function typed(property: Property, raw: Exclude<PropertyValue, undefined>): unkn
     case 'string':
     case 'class':
     case 'password':
-      return oneString(property, value)
+      break
   }
+  return oneString(property, value)
 }
 
 function wholeNumber(property: Property, value: unknown, least: number, most: number): number {

@@ -324,21 +324,17 @@ async function connectWithin(seams: ClientSeams, options: ConnectionOptions, sig
 }
 
 function whyUnreachable(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code
-  switch (code) {
-    case 'ECONNREFUSED':
-      return 'refused the connection (ECONNREFUSED)'
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `cannot be found: its host name is not known (${code})`
-    case 'EHOSTUNREACH':
-    case 'ENETUNREACH':
-      return `cannot be reached over the network (${code})`
-    case 'ETIMEDOUT':
-      return 'did not answer (ETIMEDOUT)'
-    default:
-      return `could not be connected to (${codeOrMessage(error)})`
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  const known: Readonly<Record<string, string>> = {
+    ECONNREFUSED: 'refused the connection',
+    ENOTFOUND: 'cannot be found: its host name is not known',
+    EAI_AGAIN: 'cannot be found: its host name cannot be looked up now',
+    EHOSTUNREACH: 'cannot be reached over the network',
+    ENETUNREACH: 'cannot be reached over the network',
+    ETIMEDOUT: 'did not answer',
   }
+  const why = known[code]
+  return why ? `${why} (${code})` : `could not be connected to (${codeOrMessage(error)})`
 }
 
 function codeOrMessage(error: unknown): string {

@@ -153,7 +153,7 @@ export class Accumulator {
 
   /** Fails every batch that `which` picks; those on the wire finish by themselves unless `which` picks them too. */
   failAll(error: Error, which: (batch: ProducerBatch) => boolean = () => true): void {
-    for (const batch of [...this.#incomplete]) {
+    for (const batch of this.#incomplete) {
       if (!which(batch)) continue
       this.queueOf(batch.topic, batch.partition).remove(batch)
       batch.fail(error)
@@ -163,7 +163,7 @@ export class Accumulator {
   /** No more waiting for full batches; whoever waits for room is told that the producer is closed. */
   close(): void {
     this.#isClosed = true
-    for (const waiter of [...this.#waiters]) waiter.wake()
+    while (this.#waiters.length > 0) this.#waiters[0]!.wake()
   }
 
   /** Counts a batch as one that a flush waits for (the halves of a batch that was split). */

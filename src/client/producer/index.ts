@@ -8,5 +8,5 @@ export {
   type RecordFailure,
   type RecordMetadata,
 } from './record.ts'
-export { type GroupMetadata, type OffsetAndMetadata, type OffsetToCommit } from './transaction-offsets.ts'
+export { type GroupMetadata, type OffsetToCommit } from './transaction-offsets.ts'
 export { murmur2, partitionOfKey } from './partitioner.ts'

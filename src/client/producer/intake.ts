@@ -65,7 +65,10 @@ export class Intake {
   run(): Promise<void> | undefined {
     const { clock } = this.#context.cluster.seams
     const refusal = this.#refusal()
-    if (refusal) return void this.#failRest(refusal)
+    if (refusal) {
+      this.#failRest(refusal)
+      return undefined
+    }
     const now = clock.now()
     while (this.#index < this.#records.length) {
       let blocked: Promise<void> | undefined
@@ -124,7 +127,10 @@ export class Intake {
     const bytes = RecordBatchWriter.sizeUpperBound(input)
     this.#checkSize(bytes)
     const queue = this.#choose(topic, wanted, input, bytes)
-    if (this.#context.accumulator.tryReserve(bytes)) return void this.#append(queue, input, bytes)
+    if (this.#context.accumulator.tryReserve(bytes)) {
+      this.#append(queue, input, bytes)
+      return undefined
+    }
     this.#context.sender.run()
     return this.#context.accumulator.reserve(bytes, this.#context.config['max.block.ms'], this.#signal).then(
       () => {
