@@ -482,14 +482,10 @@ export class LogDirectory {
 
   /** Refuses what comes from now on, waits for appends under way, syncs, writes the checkpoints and the mark of a clean stop, unlocks. */
   async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    await this.#upkeep.stop()
-    await this.#queue
-    await this.#checkpointing
+    if (!(await this.#stop())) return
     try {
       const logs = this.#logs()
-      await Promise.all(logs.map((log) => log.close('closed')))
+      await Promise.all(logs.map((log) => log.close('stopped')))
       await this.#storeLogStarts()
       await this.#store.storeRecoveryPoints(this.#offsets((log) => log.recoveryPoint))
       const ends = logs.map((log) => [
@@ -500,6 +496,26 @@ export class LogDirectory {
     } finally {
       this.#lock.release()
     }
+  }
+
+  /** As if the process had been killed: nothing is synced, no checkpoint and no mark of a clean stop written. For tests of recovery. */
+  async abandon(): Promise<void> {
+    if (!(await this.#stop())) return
+    try {
+      await Promise.all(this.#logs().map((log) => log.close('abandoned')))
+    } finally {
+      this.#lock.release()
+    }
+  }
+
+  /** False if it was stopped before. */
+  async #stop(): Promise<boolean> {
+    if (this.#closed) return false
+    this.#closed = true
+    await this.#upkeep.stop()
+    await this.#queue
+    await this.#checkpointing
+    return true
   }
 }
 

@@ -20,8 +20,8 @@ import { type Clock } from '../../seams/clock.ts'
 import { type Disk } from '../../seams/disk.ts'
 import { type Logger } from '../../seams/logger.ts'
 import { validateRecords } from './batch-validation.ts'
-import { encodeEpochs } from './atomic-file.ts'
 import { type LeaderEpochs } from './leader-epochs.ts'
+import { type LogKnowledge, PartitionFiles, type Upcoming } from './partition-files.ts'
 import { maxTimestampIn, offsetForTimestampIn } from './timestamp-lookup.ts'
 import {
   type AbortedTransaction,
@@ -37,17 +37,13 @@ import {
   type TimestampAndOffset,
 } from './partition-types.ts'
 import { type CompletedTransaction, type ProducerStates } from './producer-state.ts'
-import { encodeProducers } from './producer-snapshot.ts'
 import { LogRefusal, refusal } from './refusal.ts'
-import { offsetName, Segment, SegmentRetiredError, SNAPSHOT_SUFFIX, TRANSACTION_INDEX_SUFFIX } from './segment.ts'
+import { type Segment, SegmentRetiredError } from './segment.ts'
 import { PartitionTail, type TailMemory } from './tail-cache.ts'
 import { type TopicConfig } from './topic-config.ts'
-import { encodeAborted, type TransactionIndex } from './transaction-index.ts'
+import { type TransactionIndex } from './transaction-index.ts'
 
 export * from './partition-types.ts'
-
-export const EPOCHS_FILE = 'leader-epoch-checkpoint'
-const GREATEST_RELATIVE_OFFSET = 0x7fffffff
 
 /** What a log shares with the others of its directory. */
 export interface LogSurroundings {
@@ -60,14 +56,11 @@ export interface LogSurroundings {
 }
 
 /** What `partition-loading.ts` found in the folder. */
-export interface LoadedLog {
+export interface LoadedLog extends LogKnowledge {
   readonly segments: readonly Segment[]
   readonly logStartOffset: number
   readonly nextOffset: number
   readonly recoveryPoint: number
-  readonly producers: ProducerStates
-  readonly transactions: TransactionIndex
-  readonly epochs: LeaderEpochs
 }
 
 interface Pending {
@@ -95,19 +88,17 @@ export class PartitionLog {
   readonly #transactions: TransactionIndex
   readonly #epochs: LeaderEpochs
   readonly #tail: PartitionTail
+  readonly #files: PartitionFiles
   readonly #listeners = new Set<() => void>()
-  #segments: readonly Segment[]
   #logStartOffset: number
   #nextOffset: number
   #pending: Pending[] = []
   #writing = false
   #queue: Promise<unknown> = Promise.resolve()
-  #closed: 'open' | 'closed' | 'deleted' = 'open'
+  #closed: 'open' | 'stopped' | 'abandoned' | 'deleted' = 'open'
   /** Everything below is synced, and told by a producer snapshot. */
   #recoveryPoint: number
   #unsyncedRecords = 0
-  #storedEpochs = ''
-  #segmentCreatedMs: number
 
   constructor(
     topic: string,
@@ -123,7 +114,6 @@ export class PartitionLog {
     this.#name = `${topic}-${partition}`
     this.#config = config
     this.#surroundings = surroundings
-    this.#segments = loaded.segments
     this.#logStartOffset = loaded.logStartOffset
     this.#nextOffset = loaded.nextOffset
     this.#recoveryPoint = loaded.recoveryPoint
@@ -131,7 +121,7 @@ export class PartitionLog {
     this.#transactions = loaded.transactions
     this.#epochs = loaded.epochs
     this.#tail = new PartitionTail(surroundings.tailMemory)
-    this.#segmentCreatedMs = surroundings.clock.now()
+    this.#files = new PartitionFiles(directory, surroundings, config, loaded.segments, loaded)
   }
 
   get logStartOffset(): number {
@@ -158,12 +148,12 @@ export class PartitionLog {
   }
 
   get sizeInBytes(): number {
-    return this.#segments.reduce((sum, segment) => sum + segment.sizeInBytes, 0)
+    return this.#files.sizeInBytes
   }
 
   /** Oldest first; the last is the one that is written to. Must not be kept across an await. */
   get segments(): readonly Segment[] {
-    return this.#segments
+    return this.#files.segments
   }
 
   get recoveryPoint(): number {
@@ -254,16 +244,17 @@ export class PartitionLog {
     const completed: CompletedTransaction[] = []
     let end = { offset: this.#nextOffset, sizeInBytes: 0 }
     if (this.closed) return this.#refusePending()
-    if (this.#rollReason(this.#pending[0]!, end)) {
+    if (this.#files.mustRoll(this.#upcoming(this.#pending[0]!, end.offset), 0)) {
       try {
-        await this.#roll()
+        await this.#files.roll(this.#nextOffset)
       } catch (error) {
         return this.#pending.shift()!.reject(this.#storageError(error))
       }
     }
     this.#producers.begin()
     while (this.#pending.length > 0) {
-      if (staged.length > 0 && this.#rollReason(this.#pending[0]!, end)) break
+      const upcoming = this.#upcoming(this.#pending[0]!, end.offset)
+      if (staged.length > 0 && this.#files.mustRoll(upcoming, end.sizeInBytes)) break
       const pending = this.#pending.shift()!
       try {
         const { result, added } = this.#stage(pending, end.offset, completed)
@@ -332,7 +323,7 @@ export class PartitionLog {
     const { flushMessages } = this.#config()
     const records = batches.at(-1)!.nextOffset - this.#nextOffset
     const sync = this.#unsyncedRecords + records >= flushMessages
-    await this.#segments.at(-1)!.append(batches, sync)
+    await this.#files.append(batches, sync)
     this.#unsyncedRecords = sync ? 0 : this.#unsyncedRecords + records
   }
 
@@ -371,63 +362,11 @@ export class PartitionLog {
     for (const { reject } of this.#pending.splice(0)) reject(this.#closedRefusal('appending'))
   }
 
-  /** Why the next append needs a new segment, if it does. */
-  #rollReason(pending: Pending, staged: { offset: number; sizeInBytes: number }): string | undefined {
-    const active = this.#segments.at(-1)
-    if (!active) return 'first'
-    const size = active.sizeInBytes + staged.sizeInBytes
-    if (size === 0) return undefined
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#config()
-    const last = pending.batches?.at(-1)
-    const lastOffset = staged.offset + (last ? last.lastOffset - pending.batches![0]!.baseOffset : 0)
-    if (size + pending.sizeInBytes > segmentBytes) return 'size'
-    if (lastOffset - active.baseOffset > GREATEST_RELATIVE_OFFSET) return 'offsets'
-    if (active.offsetIndexBytes + 8 > segmentIndexBytes) return 'index'
-    // As Kafka does: by the records' own time, or by the clock for records that have none.
-    const timestamp = last?.maxTimestamp ?? this.#surroundings.clock.now()
-    const first = active.firstTimestamp ?? -1
-    const age = first >= 0 ? timestamp - first : this.#surroundings.clock.now() - this.#segmentCreatedMs
-    return age > segmentMs ? 'age' : undefined
-  }
-
-  /** Closes the active segment and begins the next one at the log's end. To be called exclusively. */
-  async #roll(): Promise<void> {
-    const { disk, clock } = this.#surroundings
-    const active = this.#segments.at(-1)
-    if (active && active.baseOffset === this.#nextOffset) return
-    if (active) await this.#storeSegmentState(active, this.#nextOffset)
-    if (active) await this.#storeSnapshot(this.#nextOffset)
-    const next = await Segment.create({
-      disk,
-      directory: this.directory,
-      baseOffset: this.#nextOffset,
-      indexIntervalBytes: () => this.#config().indexIntervalBytes,
-    })
-    if (this.#config().flushMessages !== Number.MAX_SAFE_INTEGER) await disk.syncDirectory(this.directory)
-    this.#segments = [...this.#segments, next]
-    this.#segmentCreatedMs = clock.now()
-  }
-
-  async #storeSegmentState(segment: Segment, end: number): Promise<void> {
-    await segment.storeIndexes()
-    const aborted = this.#transactions.within(segment.baseOffset, end)
-    if (aborted.length > 0) await this.#storeFile(segment.path(TRANSACTION_INDEX_SUFFIX, ''), encodeAborted(aborted))
-  }
-
-  async #storeSnapshot(offset: number): Promise<void> {
-    await this.#storeFile(
-      `${this.directory}/${offsetName(offset)}${SNAPSHOT_SUFFIX}`,
-      encodeProducers(this.#producers.entries()),
-    )
-  }
-
-  async #storeFile(path: string, bytes: Buffer): Promise<void> {
-    const file = await this.#surroundings.disk.open(path, 'replace')
-    try {
-      await file.write([bytes], 0)
-    } finally {
-      await file.close()
-    }
+  /** What the files have to know of an append before it has its offsets. */
+  #upcoming({ batches, sizeInBytes }: Pending, offset: number): Upcoming {
+    const last = batches?.at(-1)
+    const lastOffset = offset + (last ? last.lastOffset - batches![0]!.baseOffset : 0)
+    return { sizeInBytes, lastOffset, maxTimestamp: last?.maxTimestamp }
   }
 
   /**
@@ -470,24 +409,7 @@ export class PartitionLog {
   ): Promise<{ pieces: Buffer[]; nextOffset: number } | undefined> {
     const held = this.#tail.read(offset, before, maxBytes, minOneBatch)
     if (held) return held
-    const segments = this.#segments
-    for (let at = this.#segmentAt(segments, offset); at < segments.length; at++) {
-      // Compaction may have left nothing behind this offset in one segment: then the next one goes on.
-      const found = await segments[at]!.read(offset, before, maxBytes, minOneBatch)
-      if (found) return found
-    }
-    return undefined
-  }
-
-  #segmentAt(segments: readonly Segment[], offset: number): number {
-    let low = 0
-    let high = segments.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (segments[middle]!.baseOffset <= offset) low = middle + 1
-      else high = middle
-    }
-    return Math.max(0, low - 1)
+    return this.#files.read(offset, before, maxBytes, minOneBatch)
   }
 
   /** Bytes that a `read` from there would find at once, for `min.bytes`; right within one index interval, 0 out of range. */
@@ -496,11 +418,7 @@ export class PartitionLog {
     if (this.closed || fetchOffset >= before || fetchOffset < this.#logStartOffset) return 0
     const held = this.#tail.bytesFrom(fetchOffset, before, Number.MAX_SAFE_INTEGER)
     if (held !== undefined) return held
-    const segments = this.#segments
-    const first = this.#segmentAt(segments, fetchOffset)
-    return segments
-      .slice(first + 1)
-      .reduce((sum, segment) => sum + segment.sizeInBytes, segments[first]?.bytesFrom(fetchOffset) ?? 0)
+    return this.#files.bytesFrom(fetchOffset)
   }
 
   /** Aborted transactions with records in [from, to). */
@@ -523,7 +441,7 @@ export class PartitionLog {
   async #withSegments<T>(look: (segments: readonly Segment[]) => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        return await look(this.#segments)
+        return await look(this.#files.segments)
       } catch (error) {
         if (!(error instanceof SegmentRetiredError)) throw error
       }
@@ -571,21 +489,8 @@ export class PartitionLog {
     }
     this.#transactions.removeBefore(target)
     this.#epochs.removeBefore(target)
-    await this.#removeSegmentsBelow(target)
+    await this.#files.removeBelow(target)
     this.#notify()
-  }
-
-  async #removeSegmentsBelow(offset: number): Promise<void> {
-    const keptFrom = this.#segments.findIndex(
-      (_, at) => (this.#segments[at + 1]?.baseOffset ?? Number.POSITIVE_INFINITY) > offset,
-    )
-    const removed = this.#segments.slice(0, Math.max(0, keptFrom))
-    if (removed.length === 0) return
-    this.#segments = this.#segments.slice(removed.length)
-    for (const segment of removed) {
-      await segment.remove()
-      await this.#surroundings.disk.remove(`${this.directory}/${offsetName(segment.baseOffset)}${SNAPSHOT_SUFFIX}`)
-    }
   }
 
   /**
@@ -595,26 +500,24 @@ export class PartitionLog {
   deleteOldest(count: number): Promise<void> {
     return this.exclusive(async () => {
       if (this.closed || count === 0) return
-      if (count >= this.#segments.length) await this.#roll()
-      await this.#moveLogStart(this.#segments[count]?.baseOffset ?? this.#nextOffset)
+      if (count >= this.segments.length) await this.#files.roll(this.#nextOffset)
+      await this.#moveLogStart(this.segments[count]?.baseOffset ?? this.#nextOffset)
     })
   }
 
   /** Begins a new segment if the active one has records. */
   roll(): Promise<void> {
     return this.exclusive(async () => {
-      if (!this.closed && this.#segments.length > 0) await this.#roll()
+      if (!this.closed && this.segments.length > 0) await this.#files.roll(this.#nextOffset)
     })
   }
 
-  /** Puts what compaction wrote in the place of what it read. `replace` renames the files; to be called exclusively. */
-  async replaceSegments(old: readonly Segment[], cleaned: Segment, replace: () => Promise<void>): Promise<void> {
-    const first = this.#segments.indexOf(old[0]!)
-    if (this.closed || first < 0) throw new Error(`${this.#name} no longer has the segments that were compacted`)
-    for (const segment of old) await segment.retire()
-    await replace()
-    this.#segments = [...this.#segments.slice(0, first), cleaned, ...this.#segments.slice(first + old.length)]
-    for (const segment of old) await segment.close()
+  /** Puts what compaction wrote in the place of what it read; `swap` renames the files. Rejects if those are no longer the log's. */
+  replaceSegments(old: readonly Segment[], cleaned: Segment, swap: () => Promise<void>): Promise<void> {
+    return this.exclusive(async () => {
+      this.#mustBeOpen('compacting')
+      await this.#files.replace(old, cleaned, swap)
+    })
   }
 
   /**
@@ -622,38 +525,19 @@ export class PartitionLog {
    * Appends go on while the disk syncs; what they write belongs to the next checkpoint.
    */
   async checkpoint(): Promise<boolean> {
-    const { disk } = this.#surroundings
     const captured = await this.exclusive(async () => {
       const end = this.#nextOffset
-      const dirty = this.#segments.filter((segment) => segment.dirty)
-      if (this.#closed === 'deleted' || (end === this.#recoveryPoint && dirty.length === 0)) return undefined
-      const active = this.#segments.at(-1)
-      if (active) await this.#storeSegmentState(active, end)
-      await this.#storeSnapshot(end)
-      await this.#storeEpochs()
-      return { end, dirty }
+      const isDirty = this.segments.some(({ dirty }) => dirty)
+      if (this.#closed === 'deleted' || (end === this.#recoveryPoint && !isDirty)) return undefined
+      return { end, dirty: await this.#files.storeKnowledge(end) }
     })
     if (!captured) return false
-    const { end, dirty } = captured
-    for (const segment of dirty) await segment.sync()
-    await disk.syncDirectory(this.directory)
+    for (const segment of captured.dirty) await segment.sync()
+    await this.#files.syncNames()
     const previous = this.#recoveryPoint
-    this.#recoveryPoint = end
-    await this.#removeSnapshot(previous, end)
+    this.#recoveryPoint = captured.end
+    if (previous !== captured.end) await this.#files.removeSnapshot(previous)
     return true
-  }
-
-  async #storeEpochs(): Promise<void> {
-    const text = encodeEpochs(this.#epochs.starts)
-    if (text === this.#storedEpochs) return
-    await this.#storeFile(`${this.directory}/${EPOCHS_FILE}`, Buffer.from(text))
-    this.#storedEpochs = text
-  }
-
-  /** The snapshot of the last checkpoint goes, unless a segment begins there. */
-  async #removeSnapshot(previous: number, current: number): Promise<void> {
-    if (previous === current || this.#segments.some(({ baseOffset }) => baseOffset === previous)) return
-    await this.#surroundings.disk.remove(`${this.directory}/${offsetName(previous)}${SNAPSHOT_SUFFIX}`)
   }
 
   expireProducers(olderThanMs: number): void {
@@ -683,20 +567,20 @@ export class PartitionLog {
     }))
   }
 
-  /** Refuses what comes from now on and waits for what is under way. A log that is not deleted is synced and checkpointed. */
-  async close(why: 'closed' | 'deleted'): Promise<void> {
+  /**
+   * Refuses what comes from now on and waits for what is under way. `stopped`: synced and checkpointed. `abandoned`: neither, as if the
+   * process had been killed. `deleted`: the files are about to be removed.
+   */
+  async close(why: 'stopped' | 'abandoned' | 'deleted'): Promise<void> {
     this.#closed = why
     await this.exclusive(async () => this.#refusePending())
     this.#notify()
     try {
-      if (why === 'closed') await this.checkpoint()
+      if (why === 'stopped') await this.checkpoint()
     } finally {
       await this.exclusive(async () => {
         this.#tail.clear()
-        for (const segment of this.#segments) {
-          if (why === 'deleted') await segment.retire()
-          await segment.close()
-        }
+        await this.#files.close(why === 'deleted')
       })
     }
   }
