@@ -101,7 +101,7 @@ export function sinkConformanceCases(options: SinkConformanceOptions): readonly 
     { name: 'the disk is full at any step, and is not lost on it', run: (t) => suite.diskFullAtEveryStep(t) },
     { name: 'revoked stores what was taken', run: (t) => suite.revoked(t) },
     { name: 'lost stores nothing', run: (t) => suite.lost(t) },
-    { name: 'an aborted flush can be repeated', run: (t) => suite.aborted(t) },
+    { name: 'a flush that is aborted at any step can be repeated', run: (t) => suite.aborted(t) },
     { name: 'a topic that was created again is not taken for the old one', run: (t) => suite.recreatedTopic(t) },
     ...(options.poison === undefined
       ? []
@@ -358,19 +358,37 @@ class Suite {
   }
 
   async aborted(t: Teardown): Promise<void> {
-    const { world, store } = await this.#world(t, shortLog)
-    const [log] = shortLog
-    const owner = world.owner()
-    await owner.open()
-    await this.#writeUnflushed(owner, log!)
-    const failure = await owner.sink.flush(partitionZero, log!.end, AbortSignal.abort()).then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    if (failure !== undefined)
-      assert.ok(failure instanceof SinkUnavailableError, 'an aborted flush throws SinkUnavailableError')
-    assert.equal(await owner.flush(partitionZero, log!.end), log!.end)
-    await this.#expectStored(store, shortLog)
+    await this.#everyStep(async (step) => {
+      const { world, store } = await this.#world(t, shortLog)
+      const [log] = shortLog
+      const controller = new AbortController()
+      let [count, name] = [-Infinity, 'before the flush']
+      const owner = world.owner({
+        at: async (at) => {
+          if (++count !== step) return
+          name = at
+          controller.abort()
+        },
+      })
+      await owner.open()
+      await this.#writeUnflushed(owner, log!)
+      count = 1
+      if (step === 1) controller.abort()
+      await located(
+        () => name,
+        async () => {
+          const failure = await owner.sink.flush(partitionZero, log!.end, controller.signal).then(
+            () => undefined,
+            (error: unknown) => error,
+          )
+          if (failure !== undefined && !(failure instanceof SinkUnavailableError)) throw failure
+          assert.equal(await owner.flush(partitionZero, log!.end), log!.end)
+          await this.#expectStored(store, shortLog)
+        },
+      )
+      await world.release()
+      return { reached: controller.signal.aborted }
+    })
   }
 
   async recreatedTopic(t: Teardown): Promise<void> {
