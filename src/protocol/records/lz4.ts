@@ -10,6 +10,7 @@
  * Formats: https://github.com/lz4/lz4/blob/dev/doc (frame and block).
  */
 import { DecodeError } from '../decode-error.ts'
+import { copyLiteral, copyMatch, wordsOf } from './block-copy.ts'
 import { xxHash32 } from './xx-hash-32.ts'
 
 const MAGIC = 0x184d2204
@@ -188,6 +189,8 @@ function decompressBlock(
   to: number,
   limit: number,
 ): number {
+  const words = wordsOf(bytes)
+  const outputWords = wordsOf(output)
   let at = from
   let position = to
   while (at < end) {
@@ -201,8 +204,7 @@ function decompressBlock(
     }
     if (literals > end - at) throw new DecodeError(`An LZ4 block has ${literals} literals and ${end - at} bytes left`)
     if (literals > limit - position) throw tooLarge(limit)
-    if (literals < 24) for (let index = 0; index < literals; index++) output[position + index] = bytes[at + index]!
-    else output.set(bytes.subarray(at, at + literals), position)
+    copyLiteral(bytes, words, at, output, outputWords, position, literals)
     at += literals
     position += literals
     if (at === end) return position
@@ -219,12 +221,8 @@ function decompressBlock(
     if (offset === 0 || offset > position - outputStart)
       throw new DecodeError(`An LZ4 match reaches ${offset} bytes back`)
     if (match > limit - position) throw tooLarge(limit)
-    if (match > 32 && offset >= match) {
-      output.copyWithin(position, position - offset, position - offset + match)
-      position += match
-    } else {
-      for (const stop = position + match; position < stop; position++) output[position] = output[position - offset]!
-    }
+    copyMatch(output, outputWords, position, offset, match)
+    position += match
   }
   throw new DecodeError('An LZ4 block does not end in literals')
 }
@@ -241,15 +239,16 @@ function compressBlock(
   const lastMatch = end - MATCH_LIMIT
   const matchEnd = end - LAST_LITERALS
   let position = to
+  const words = wordsOf(bytes)
   let literalStart = start
   let at = start + 1
   let misses = 64
   while (at <= lastMatch) {
-    const word = wordAt(bytes, at)
+    const word = words.getInt32(at, true)
     const hash = Math.imul(word, 0x9e3779b1) >>> (32 - HASH_BITS)
     const candidate = start + table[hash]!
     table[hash] = at - start
-    if (candidate >= at || wordAt(bytes, candidate) !== word) {
+    if (candidate >= at || words.getInt32(candidate, true) !== word) {
       at += misses++ >>> 6
       continue
     }
@@ -265,10 +264,6 @@ function compressBlock(
     misses = 64
   }
   return writeLiterals(bytes, literalStart, end, output, position, 0)
-}
-
-function wordAt(bytes: Buffer, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 }
 
 function writeLiterals(bytes: Buffer, start: number, end: number, output: Buffer, to: number, match: number): number {

@@ -10,6 +10,7 @@
  * the raw one or the framing as they please.
  */
 import { DecodeError } from '../decode-error.ts'
+import { copyLiteral, copyMatch, wordsOf } from './block-copy.ts'
 
 const FRAMING_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
 const FRAMING_HEADER = Buffer.concat([FRAMING_MAGIC, Buffer.from([0, 0, 0, 1, 0, 0, 0, 1])])
@@ -102,6 +103,8 @@ function decompressBlock(
   to: number,
   outputEnd: number,
 ): void {
+  const words = wordsOf(bytes)
+  const outputWords = wordsOf(output)
   let at = from
   let position = to
   while (at < end) {
@@ -116,8 +119,7 @@ function decompressBlock(
         at += size
       }
       if (length > end - at || length > outputEnd - position) throw broken('literal', length)
-      if (length < 24) for (let index = 0; index < length; index++) output[position + index] = bytes[at + index]!
-      else output.set(bytes.subarray(at, at + length), position)
+      copyLiteral(bytes, words, at, output, outputWords, position, length)
       at += length
       position += length
       continue
@@ -134,7 +136,8 @@ function decompressBlock(
       at += size
     }
     if (offset === 0 || offset > position - to || length > outputEnd - position) throw broken('copy', length)
-    for (const stop = position + length; position < stop; position++) output[position] = output[position - offset]!
+    copyMatch(output, outputWords, position, offset, length)
+    position += length
   }
   if (position !== outputEnd)
     throw new DecodeError(`A snappy block ends ${outputEnd - position} bytes before it should`)
@@ -154,15 +157,16 @@ function compressBlock(
   table: Uint16Array,
 ): number {
   let position = writeLength(output, to, end - start)
+  const words = wordsOf(bytes)
   let literalStart = start
   let at = start + 1
   let misses = 32
   while (at + 4 <= end) {
-    const word = wordAt(bytes, at)
+    const word = words.getInt32(at, true)
     const hash = Math.imul(word, 0x1e35a7bd) >>> (32 - HASH_BITS)
     const candidate = start + table[hash]!
     table[hash] = at - start
-    if (candidate >= at || wordAt(bytes, candidate) !== word) {
+    if (candidate >= at || words.getInt32(candidate, true) !== word) {
       at += misses++ >>> 5
       continue
     }
@@ -175,10 +179,6 @@ function compressBlock(
     misses = 32
   }
   return writeLiteral(bytes, literalStart, end, output, position)
-}
-
-function wordAt(bytes: Buffer, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 }
 
 function writeLength(output: Buffer, to: number, length: number): number {
