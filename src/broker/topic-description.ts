@@ -61,6 +61,9 @@ export function describeTopicConfig(
     }))
 }
 
+/** Properties of Kafka's broker that are not set by default, as a coarser one says it instead (hours). */
+const unsetInKafka = new Set(['log.roll.jitter.ms'])
+
 function topicSynonyms(
   { name, value, source, brokerProperty, defaultValue }: TopicConfigEntry,
   broker: { config: BrokerConfig; configured: Configured },
@@ -70,6 +73,7 @@ function topicSynonyms(
   if (Object.hasOwn(brokerProperties, brokerProperty)) {
     return [...own, ...brokerSynonyms(brokerProperty as keyof BrokerConfig, broker)]
   }
+  if (unsetInKafka.has(brokerProperty)) return own
   return [...own, { name: brokerProperty, value: defaultValue, source: configSource.default }]
 }
 

@@ -3,6 +3,7 @@ import { type RequestInputOf } from '../../src/protocol/api.ts'
 import { createTopics, fetch, listOffsets, metadata, produce } from '../../src/protocol/messages/index.ts'
 import { type CompressionType } from '../../src/protocol/records/compression.ts'
 import { type BuildOptions, type RecordInput, RecordBatchWriter } from '../../src/protocol/records/batch-writer.ts'
+import { until } from './until.ts'
 import { type WireClient } from './wire-client.ts'
 
 export interface BatchOptions extends BuildOptions {
@@ -77,7 +78,7 @@ export function fetchFrom(from: readonly FetchFrom[], over: Partial<FetchInput> 
   }
 }
 
-/** Creates a topic and waits until its partitions have leaders; answers with its id. */
+/** Creates a topic and waits until its partitions can be written to and read; answers with its id. */
 export async function createTopic(
   client: WireClient,
   name: string,
@@ -89,14 +90,23 @@ export async function createTopic(
   const created = await client.request(createTopics, 7, { topics, timeoutMs: 10_000 })
   const { errorCode, errorMessage, topicId } = created.topics[0]!
   if (errorCode !== 0) throw new Error(`${name} could not be created: ${errorMessage} (${errorCode})`)
-  for (;;) {
-    const seen = await client.request(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false })
-    const found = seen.topics[0]!.partitions
-    if (found.length === partitions && found.every(({ leaderId }) => leaderId >= 0)) return topicId
+  for (let partition = 0; partition < partitions; partition++) {
+    await until(async () => (await offsetOf(client, name, -1, 0, partition)).errorCode === 0)
   }
+  await until(async () => {
+    const seen = await client.request(metadata, 12, { topics: [{ name }], allowAutoTopicCreation: false })
+    return seen.topics[0]!.partitions.length === partitions
+  })
+  return topicId
 }
 
-export async function offsetOf(client: WireClient, topic: string, timestamp: number, isolationLevel = 0, partition = 0) {
+export async function offsetOf(
+  client: WireClient,
+  topic: string,
+  timestamp: number,
+  isolationLevel = 0,
+  partition = 0,
+) {
   const partitions = [{ partitionIndex: partition, timestamp }]
   const answer = await client.request(listOffsets, 7, {
     replicaId: -1,

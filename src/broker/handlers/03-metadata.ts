@@ -36,12 +36,14 @@ export const metadataHandler = defineHandler(metadata, [0, 13], async (request, 
   }
 })
 
-/** Versions 10 and 11 carry topic ids and do not take them (KAFKA-10774). */
+/** A topic is named by its name or, from version 12 on, by its id; versions 10 and 11 carry ids and do not take them (KAFKA-10774). */
 function invalidRequest({ topics }: Request, version: number): Response | undefined {
-  const named = (topics ?? []).every(({ name, topicId }) => name !== null && topicId === NO_ID)
-  if (named || version >= 12) return undefined
-  const errorCode = codeOf('INVALID_REQUEST')
-  const refused = (topics ?? []).map(({ name, topicId }) => ({ errorCode, name: name ?? '', topicId, partitions: [] }))
+  const asked = topics ?? []
+  const nameless = asked.some(({ name, topicId }) => name === null && topicId === NO_ID)
+  const early = version < 12 && asked.some(({ name, topicId }) => name === null || topicId !== NO_ID)
+  if (!nameless && !early) return undefined
+  const errorCode = codeOf(early ? 'INVALID_REQUEST' : 'UNKNOWN_SERVER_ERROR')
+  const refused = asked.map(({ name, topicId }) => ({ errorCode, name: name ?? '', topicId, partitions: [] }))
   return { throttleTimeMs: 0, brokers: [], topics: refused, errorCode: 0 }
 }
 
@@ -55,9 +57,7 @@ async function topicsOf(request: Request, context: RequestContext): Promise<Topi
     if (topicId !== NO_ID) {
       const topic = logs.topicById(topicId)
       answers.set(topicId, topic ? describe(topic) : failed('UNKNOWN_TOPIC_ID', null, topicId))
-    } else if (name === null) {
-      answers.set('', failed('UNKNOWN_SERVER_ERROR', ''))
-    } else if (!answers.has(name)) {
+    } else if (name !== null && !answers.has(name)) {
       const topic = logs.topic(name) ?? (await createIfAllowed(name, request, context))
       answers.set(name, typeof topic === 'string' ? failed(topic, name) : describe(topic))
     }

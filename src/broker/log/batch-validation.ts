@@ -83,7 +83,7 @@ function validateBatch(
     throw refusal(
       'CORRUPT_MESSAGE',
       doing,
-      `Record is corrupt (stored crc = ${batch.crc}) in topic partition ${partition}.`,
+      `Record is corrupt (stored crc = ${batch.crc}) in topic partition ${partition}`,
     )
   }
   const { baseOffset, lastOffset, count } = batch
@@ -91,13 +91,13 @@ function validateBatch(
     throw refusal(
       'INVALID_RECORD',
       doing,
-      `Invalid reported count for record batch: ${count} in topic partition ${partition}.`,
+      `Invalid reported count for record batch: ${count} in topic partition ${partition}`,
     )
   if (lastOffset - baseOffset + 1 !== count) {
     throw refusal(
       'INVALID_RECORD',
       doing,
-      `Inconsistent batch offset range [${baseOffset}, ${lastOffset}] and count of records ${count} in topic partition ${partition}.`,
+      `Inconsistent batch offset range [${baseOffset}, ${lastOffset}] and count of records ${count} in topic partition ${partition}`,
     )
   }
   if (origin === 'coordinator') return
@@ -105,14 +105,14 @@ function validateBatch(
     throw refusal(
       'INVALID_RECORD',
       doing,
-      `Clients are not allowed to write control records in topic partition ${partition}.`,
+      `Clients are not allowed to write control records in topic partition ${partition}`,
     )
   }
   if (batch.producerId >= 0 && batch.baseSequence < 0) {
     throw refusal(
       'INVALID_RECORD',
       doing,
-      `Invalid sequence number ${batch.baseSequence} in record batch with producerId ${batch.producerId} in topic partition ${partition}.`,
+      `Invalid sequence number ${batch.baseSequence} in record batch with producerId ${batch.producerId} in topic partition ${partition}`,
     )
   }
   validateEach(batch, partition, doing, config, nowMs)
@@ -125,7 +125,7 @@ function validateEach(batch: RecordBatch, partition: string, doing: string, conf
     throw refusal(
       'INVALID_TIMESTAMP',
       doing,
-      `Invalid timestamp type in message: Producer should not set timestamp type to LogAppendTime in topic partition ${partition}.`,
+      `Invalid timestamp type in message: Producer should not set timestamp type to LogAppendTime in topic partition ${partition}`,
     )
   }
   const earliest = nowMs - config.timestampBeforeMaxMs
@@ -136,7 +136,7 @@ function validateEach(batch: RecordBatch, partition: string, doing: string, conf
     if (!hasKey && config.cleanupCompact) {
       keyless.push({
         batchIndex: index,
-        message: `Compacted topic cannot accept message without key in topic partition ${partition}.`,
+        message: `Compacted topic cannot accept message without key in topic partition ${partition}`,
       })
     }
     if (createTime && timestamp !== -1 && (timestamp < earliest || timestamp > latest)) {
@@ -146,7 +146,8 @@ function validateEach(batch: RecordBatch, partition: string, doing: string, conf
   })
   const refused = untimely.length > 0 ? untimely : keyless
   if (refused.length === 0) return
-  const shown = refused.slice(0, REFUSALS_NAMED).map(({ message }) => message)
+  const named = refused.slice(0, REFUSALS_NAMED)
+  const shown = named.map(({ batchIndex, message }) => `RecordError(batchIndex=${batchIndex}, message='${message}')`)
   throw refusal(
     untimely.length > 0 ? 'INVALID_TIMESTAMP' : 'INVALID_RECORD',
     doing,

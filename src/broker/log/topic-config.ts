@@ -122,16 +122,21 @@ function checked(values: ConfigValues): ReadonlyMap<string, string> {
     const text = String(value).trim()
     const wrong = objectionTo(text, property)
     if (wrong !== undefined) {
-      const shown = property.type === 'list' ? `[${text}]` : text
       throw refusal(
         'INVALID_CONFIG',
         'checking a topic config',
-        `Invalid value ${shown} for configuration ${name}: ${wrong}`,
+        `Invalid value ${shownValue(text, property)} for configuration ${name}: ${wrong}`,
       )
     }
     texts.set(name, text)
   }
   return texts
+}
+
+/** A value as Kafka names it in its refusal: the item of a list that is wrong, a number as Java writes it. */
+function shownValue(text: string, { type, oneOf }: TopicProperty): string {
+  if (type === 'list') return text.split(',').find((item) => !oneOf?.includes(item.trim())) ?? text
+  return type === 'double' && /^-?\d+$/.test(text) ? `${text}.0` : text
 }
 
 function objectionTo(text: string, { type, atLeast, atMost, oneOf }: TopicProperty): string | undefined {
