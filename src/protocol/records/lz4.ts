@@ -253,6 +253,12 @@ function compressBlock(
       continue
     }
     let length = 4
+    while (
+      at + length + 4 <= matchEnd &&
+      words.getInt32(candidate + length, true) === words.getInt32(at + length, true)
+    ) {
+      length += 4
+    }
     while (at + length < matchEnd && bytes[candidate + length] === bytes[at + length]) length++
     position = writeLiterals(bytes, literalStart, at, output, position, Math.min(15, length - 4))
     const offset = at - candidate

@@ -172,6 +172,9 @@ function compressBlock(
     }
     position = writeLiteral(bytes, literalStart, at, output, position)
     let length = 4
+    while (at + length + 4 <= end && words.getInt32(candidate + length, true) === words.getInt32(at + length, true)) {
+      length += 4
+    }
     while (at + length < end && bytes[candidate + length] === bytes[at + length]) length++
     position = writeCopy(output, position, at - candidate, length)
     at += length
