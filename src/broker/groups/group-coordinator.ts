@@ -138,6 +138,11 @@ export class GroupCoordinator {
     return this.#offsets.committed
   }
 
+  /** Requests whose answers wait for other members. */
+  get unansweredCount(): number {
+    return this.#groups.unansweredCount
+  }
+
   group(groupId: string): ClassicGroup | undefined {
     return this.#groups.get(groupId)
   }
