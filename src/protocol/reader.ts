@@ -106,9 +106,11 @@ export class Reader {
       else high |= bits << (7 * (index - 8))
       if (byte >= 0x80) continue
       const magnitude = Math.floor(low / 2) + middle * 0x8000000 + high * 0x80000000000000
-      if (high > 0xff || !Number.isSafeInteger(magnitude))
+      const value = low & 1 ? -magnitude - 1 : magnitude
+      if (high > 0xff || !Number.isSafeInteger(value)) {
         throw new DecodeError('A variable-length number is beyond 2^53 - 1')
-      return low & 1 ? -magnitude - 1 : magnitude
+      }
+      return value
     }
     throw new DecodeError('A variable-length number runs over 64 bits')
   }
