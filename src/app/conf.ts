@@ -303,7 +303,8 @@ function readProperties(entry: EntryReader, defaults: PropertyBag): PropertyBag 
     const alone = { 'bootstrap.servers': base['bootstrap.servers'], 'group.id': 'any', [name]: value }
     for (const problem of problemsOf(alone)) {
       // `name (…` is how properties are compared with each other; that is for all of them together, below.
-      if (!problem.startsWith(`${name} (`)) entry.problem(name, problem.replace(name, '').trim())
+      const isOwn = problem.startsWith(`${name} `) && !problem.startsWith(`${name} (`)
+      if (isOwn) entry.problem(name, problem.slice(name.length + 1))
     }
   }
   const properties = { ...base, ...Object.fromEntries(given), 'enable.auto.commit': false }

@@ -11,7 +11,8 @@ export function formatTable(headings: readonly string[], rows: readonly (readonl
   ]
   const widths = headings.map((_, column) => Math.max(...cells.map((row) => [...(row[column] ?? '')].length)))
   const isNumeric = headings.map(
-    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number' || row[column] == null),
+    (_, column) =>
+      rows.length > 0 && rows.every((row) => row[column] == null || /^(?:-|-?[\d,.]+)$/.test(String(row[column]))),
   )
   return cells
     .map((row) =>

@@ -216,3 +216,8 @@ await test('conf: says where the text breaks', () => {
 await test('conf: a name that stands twice is no silent choice', () => {
   assert.match(problemsOf('{"topic": "a", "topic": "b", "group.id": "g"}')[0]!, /^line 1, column 16: .*unique/i)
 })
+
+await test('conf: properties that hang together are checked together', () => {
+  const [application] = parse({ ...good, 'session.timeout.ms': 1500, 'heartbeat.interval.ms': 300 })
+  assert.equal(application!.properties['session.timeout.ms'], 1500)
+})
