@@ -7,19 +7,31 @@
 import { dirname } from 'node:path'
 import { type Disk } from '../../seams/disk.ts'
 
-const TEMPORARY_SUFFIX = '.tmp'
+export const TEMPORARY_SUFFIX = '.tmp'
 
 export async function writeAtomically(disk: Disk, path: string, content: string | Uint8Array): Promise<void> {
+  await replaceFile(disk, path, content, true)
+  await disk.syncDirectory(dirname(path))
+}
+
+/**
+ * The same without waiting for the disk: the death of the process leaves the old content or the new one, that of the machine
+ * perhaps neither. For what can be made anew.
+ */
+export function writeReplaceable(disk: Disk, path: string, content: string | Uint8Array): Promise<void> {
+  return replaceFile(disk, path, content, false)
+}
+
+async function replaceFile(disk: Disk, path: string, content: string | Uint8Array, sync: boolean): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX
   const file = await disk.open(temporary, 'replace')
   try {
     await file.write([typeof content === 'string' ? Buffer.from(content) : content], 0)
-    await file.sync()
+    if (sync) await file.sync()
   } finally {
     await file.close()
   }
   await disk.rename(temporary, path)
-  await disk.syncDirectory(dirname(path))
 }
 
 /** undefined if there is no such file. */

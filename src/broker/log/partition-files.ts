@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { type RecordBatch } from '../../protocol/records/record-batch.ts'
 import { type Clock } from '../../seams/clock.ts'
 import { type Disk } from '../../seams/disk.ts'
-import { encodeEpochs } from './atomic-file.ts'
+import { encodeEpochs, writeAtomically, writeReplaceable } from './atomic-file.ts'
 import { type LeaderEpochs } from './leader-epochs.ts'
 import { type ProducerStates } from './producer-state.ts'
 import { encodeProducers } from './producer-snapshot.ts'
@@ -119,14 +119,15 @@ export class PartitionFiles {
     if (!active) return true
     const size = active.sizeInBytes + stagedBytes
     if (size === 0) return false
-    const { segmentBytes, segmentMs, segmentIndexBytes } = this.#config()
+    const { segmentBytes, segmentMs, segmentIndexBytes, cleanupCompact, maxCompactionLagMs } = this.#config()
     if (size + sizeInBytes > segmentBytes) return true
     if (lastOffset - active.baseOffset > GREATEST_RELATIVE_OFFSET) return true
     if (active.offsetIndexBytes + 8 > segmentIndexBytes) return true
     // As in Kafka: by the records' own time, or by the clock for records that have none.
+    const longestMs = cleanupCompact ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs
     const first = active.firstTimestamp ?? -1
     const now = this.#clock.now()
-    return (first >= 0 ? (maxTimestamp ?? now) - first : now - this.#activeSinceMs) > segmentMs
+    return (first >= 0 ? (maxTimestamp ?? now) - first : now - this.#activeSinceMs) > longestMs
   }
 
   /** Closes the active segment and begins the next one at this offset, the log's end. */
@@ -165,7 +166,6 @@ export class PartitionFiles {
   /** Puts what compaction wrote in the place of what it read; `swap` renames the files. */
   async replace(old: readonly Segment[], cleaned: Segment, swap: () => Promise<void>): Promise<void> {
     const first = this.#segments.indexOf(old[0]!)
-    if (first < 0) throw new Error(`${this.directory} no longer has the segments that were compacted`)
     for (const segment of old) await segment.retire()
     await swap()
     this.#segments = [...this.#segments.slice(0, first), cleaned, ...this.#segments.slice(first + old.length)]
@@ -178,7 +178,7 @@ export class PartitionFiles {
     await this.#storeSnapshot(end)
     const epochs = encodeEpochs(this.#knowledge.epochs.starts)
     if (epochs !== this.#storedEpochs) {
-      await this.#storeFile(join(this.directory, EPOCHS_FILE), Buffer.from(epochs))
+      await writeReplaceable(this.#disk, join(this.directory, EPOCHS_FILE), epochs)
       this.#storedEpochs = epochs
     }
     return this.#segments.filter((segment) => segment.dirty)
@@ -205,23 +205,30 @@ export class PartitionFiles {
   async #storeIndexes(segment: Segment, end: number): Promise<void> {
     await segment.storeIndexes()
     const aborted = this.#knowledge.transactions.within(segment.baseOffset, end)
-    if (aborted.length > 0) await this.#storeFile(segment.path(TRANSACTION_INDEX_SUFFIX), encodeAborted(aborted))
+    if (aborted.length > 0)
+      await writeAtomically(this.#disk, segment.path(TRANSACTION_INDEX_SUFFIX), encodeAborted(aborted))
+  }
+
+  /** Every segment's aborted transactions anew, after some were forgotten. */
+  async storeAborted(end: number): Promise<void> {
+    const segments = this.#segments
+    for (const [at, segment] of segments.entries()) {
+      const aborted = this.#knowledge.transactions.within(segment.baseOffset, segments[at + 1]?.baseOffset ?? end)
+      const path = segment.path(TRANSACTION_INDEX_SUFFIX)
+      if (aborted.length > 0) await writeAtomically(this.#disk, path, encodeAborted(aborted))
+      else await this.#disk.remove(path)
+    }
   }
 
   #storeSnapshot(offset: number): Promise<void> {
-    return this.#storeFile(this.#snapshotPath(offset), encodeProducers(this.#knowledge.producers.entries()))
+    return writeReplaceable(
+      this.#disk,
+      this.#snapshotPath(offset),
+      encodeProducers(this.#knowledge.producers.entries()),
+    )
   }
 
   #snapshotPath(offset: number): string {
     return join(this.directory, offsetName(offset) + SNAPSHOT_SUFFIX)
-  }
-
-  async #storeFile(path: string, bytes: Buffer): Promise<void> {
-    const file = await this.#disk.open(path, 'replace')
-    try {
-      await file.write([bytes], 0)
-    } finally {
-      await file.close()
-    }
   }
 }

@@ -95,7 +95,7 @@ export class PartitionLog {
   #pending: Pending[] = []
   #writing = false
   #queue: Promise<unknown> = Promise.resolve()
-  #closed: 'open' | 'stopped' | 'abandoned' | 'deleted' = 'open'
+  #closed: 'open' | 'offline' | 'stopped' | 'abandoned' | 'deleted' = 'open'
   /** Everything below is synced, and told by a producer snapshot. */
   #recoveryPoint: number
   #unsyncedRecords = 0
@@ -512,11 +512,35 @@ export class PartitionLog {
     })
   }
 
-  /** Puts what compaction wrote in the place of what it read; `swap` renames the files. Rejects if those are no longer the log's. */
-  replaceSegments(old: readonly Segment[], cleaned: Segment, swap: () => Promise<void>): Promise<void> {
+  /** The records of these aborted transactions (by their markers' offsets) are gone, and their markers are about to go. */
+  forgetAborted(markers: readonly number[]): Promise<void> {
+    return this.exclusive(async () => {
+      if (markers.length === 0) return
+      this.#transactions.remove(new Set(markers))
+      await this.#files.storeAborted(this.#nextOffset)
+    })
+  }
+
+  /**
+   * Puts what compaction wrote in the place of what it read. If the disk refuses in the middle of `finish`, nobody can say which files
+   * are which: the log is offline until the next start, which finishes it.
+   */
+  replaceSegments(
+    old: readonly Segment[],
+    cleaned: Segment,
+    { decide, finish }: { decide: () => Promise<void>; finish: () => Promise<void> },
+  ): Promise<void> {
     return this.exclusive(async () => {
       this.#mustBeOpen('compacting')
-      await this.#files.replace(old, cleaned, swap)
+      if (!old.every((segment) => this.segments.includes(segment))) throw new SegmentRetiredError(this.directory)
+      await decide()
+      try {
+        await this.#files.replace(old, cleaned, finish)
+      } catch (error) {
+        this.#closed = 'offline'
+        this.#notify()
+        throw error
+      }
     })
   }
 
@@ -599,6 +623,13 @@ export class PartitionLog {
   }
 
   #closedRefusal(doing: string): LogRefusal {
+    if (this.#closed === 'offline') {
+      return refusal(
+        'KAFKA_STORAGE_ERROR',
+        `${doing} ${this.#name}`,
+        `The log in ${this.directory} is offline after a disk error; a restart recovers it`,
+      )
+    }
     const name = this.#closed === 'deleted' ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'NOT_LEADER_OR_FOLLOWER'
     return refusal(name, `${doing} ${this.#name}`)
   }

@@ -17,9 +17,12 @@ async function countExpired(log: PartitionLog, nowMs: number): Promise<number> {
   for (const [at, segment] of segments.entries()) {
     const end = segments[at + 1]?.baseOffset ?? log.logEndOffset
     await segment.loadIndexes()
-    // An open transaction still needs its records, and records without timestamps have no age.
-    const keep = segment.sizeInBytes === 0 || end > lastStableOffset || segment.largestTimestamp < 0
-    if (keep || nowMs - segment.largestTimestamp <= retentionMs) return at
+    // An open transaction still needs its records. Records without timestamps have no age.
+    const isEmptyActive = segment.sizeInBytes === 0 && at === segments.length - 1
+    if (isEmptyActive || end > lastStableOffset) return at
+    // Compaction may have left nothing in it.
+    if (segment.sizeInBytes === 0) continue
+    if (segment.largestTimestamp < 0 || nowMs - segment.largestTimestamp <= retentionMs) return at
   }
   return segments.length
 }
@@ -31,7 +34,8 @@ function countExcess(log: PartitionLog): number {
   let excess = log.sizeInBytes - retentionBytes
   for (const [at, segment] of segments.entries()) {
     const end = segments[at + 1]?.baseOffset ?? log.logEndOffset
-    if (segment.sizeInBytes === 0 || end > lastStableOffset || excess < segment.sizeInBytes) return at
+    const isEmptyActive = segment.sizeInBytes === 0 && at === segments.length - 1
+    if (isEmptyActive || end > lastStableOffset || excess < segment.sizeInBytes) return at
     excess -= segment.sizeInBytes
   }
   return segments.length

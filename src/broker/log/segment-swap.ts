@@ -11,21 +11,28 @@
 import { join } from 'node:path'
 import { type Disk } from '../../seams/disk.ts'
 import { RECORD_BATCH_OVERHEAD } from '../../protocol/records/record-batch.ts'
+import { TEMPORARY_SUFFIX, writeAtomically } from './atomic-file.ts'
 import { INDEX_SUFFIX, LOG_SUFFIX, offsetName, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX } from './segment.ts'
 import { type AbortedEntry, decodeAborted, encodeAborted } from './transaction-index.ts'
 
 export const CLEANED_SUFFIX = '.cleaned'
 export const SWAP_SUFFIX = '.swap'
 
-/** Steps 2 to 4. `old` are the base offsets of the replaced segments, the first of them the new segment's own. */
-export async function swapSegments(disk: Disk, directory: string, old: readonly number[]): Promise<void> {
-  const log = join(directory, offsetName(old[0]!) + LOG_SUFFIX)
-  await disk.rename(log + CLEANED_SUFFIX, log + SWAP_SUFFIX)
-  await disk.syncDirectory(directory)
-  await finishSwap(disk, directory, old)
+/** Step 2. If it fails, nothing has happened. */
+export async function decideSwap(disk: Disk, directory: string, base: number): Promise<void> {
+  const log = join(directory, offsetName(base) + LOG_SUFFIX)
+  try {
+    await disk.rename(log + CLEANED_SUFFIX, log + SWAP_SUFFIX)
+    await disk.syncDirectory(directory)
+  } catch (error) {
+    // Must not be found by a later start, when the log has changed.
+    await disk.remove(log + SWAP_SUFFIX)
+    throw error
+  }
 }
 
-async function finishSwap(disk: Disk, directory: string, old: readonly number[]): Promise<void> {
+/** Steps 3 and 4. `old` are the base offsets of the replaced segments, the first of them the new segment's own. */
+export async function finishSwap(disk: Disk, directory: string, old: readonly number[]): Promise<void> {
   const [first, ...others] = old.map((base) => join(directory, offsetName(base))) as [string, ...string[]]
   await mergeAborted(disk, [first, ...others])
   for (const path of others) {
@@ -46,18 +53,12 @@ async function mergeAborted(disk: Disk, paths: readonly string[]): Promise<void>
   }
   if (entries.size === 0 || paths.length === 1) return
   const merged = [...entries.values()].sort((one, other) => one.lastOffset - other.lastOffset)
-  const file = await disk.open(paths[0]! + TRANSACTION_INDEX_SUFFIX, 'replace')
-  try {
-    await file.write([encodeAborted(merged)], 0)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await writeAtomically(disk, paths[0]! + TRANSACTION_INDEX_SUFFIX, encodeAborted(merged))
 }
 
 /** At start: forgets what was not decided, finishes what was. Resolves with the names that are left. */
 export async function finishSwaps(disk: Disk, directory: string, names: readonly string[]): Promise<string[]> {
-  const unfinished = names.filter((name) => name.endsWith(CLEANED_SUFFIX) || name.endsWith('.tmp'))
+  const unfinished = names.filter((name) => name.endsWith(CLEANED_SUFFIX) || name.endsWith(TEMPORARY_SUFFIX))
   const swaps = names.filter((name) => name.endsWith(LOG_SUFFIX + SWAP_SUFFIX))
   if (unfinished.length === 0 && swaps.length === 0) return [...names]
   for (const name of unfinished) await disk.remove(join(directory, name))

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { DecodeError, TruncatedError } from '../../protocol/decode-error.ts'
 import { RECORD_BATCH_OVERHEAD, RecordBatch } from '../../protocol/records/record-batch.ts'
 import { type Disk, type DiskFile } from '../../seams/disk.ts'
+import { writeReplaceable } from './atomic-file.ts'
 import { OffsetIndex, TimeIndex } from './offset-index.ts'
 import { refusal } from './refusal.ts'
 
@@ -58,6 +59,7 @@ export class SegmentRetiredError extends Error {
 export class Segment {
   readonly baseOffset: number
   readonly #place: SegmentPlace
+  #suffix: string
   #file: Promise<DiskFile> | undefined
   #users = 0
   #closing = false
@@ -79,6 +81,7 @@ export class Segment {
 
   private constructor(place: SegmentPlace) {
     this.#place = place
+    this.#suffix = place.suffix ?? ''
     this.baseOffset = place.baseOffset
   }
 
@@ -98,8 +101,13 @@ export class Segment {
     return segment
   }
 
-  path(suffix: string, extra: string = this.#place.suffix ?? ''): string {
-    return join(this.#place.directory, `${offsetName(this.baseOffset)}${suffix}${extra}`)
+  path(suffix: string): string {
+    return join(this.#place.directory, `${offsetName(this.baseOffset)}${suffix}${this.#suffix}`)
+  }
+
+  /** The file has its final name now. */
+  renamed(): void {
+    this.#suffix = ''
   }
 
   get offsetIndexBytes(): number {
@@ -223,7 +231,11 @@ export class Segment {
   }
 
   /** Visits the batches from a position on, in order. `verify` checks each one's CRC and that offsets ascend. */
-  async scan(from: number, visit: BatchVisitor, options: { verify?: boolean; size?: number } = {}): Promise<Scan> {
+  async scan(
+    from: number,
+    visit: BatchVisitor,
+    options: { verify?: boolean; size?: number; afterChunk?: () => Promise<void> } = {},
+  ): Promise<Scan> {
     const size = options.size ?? this.sizeInBytes
     let position = from
     let wanted = SCAN_BYTES
@@ -254,6 +266,7 @@ export class Segment {
         at += batch.sizeInBytes
       }
       position += at
+      await options.afterChunk?.()
     }
     return { end: position, problem: undefined }
   }
@@ -351,17 +364,8 @@ export class Segment {
       // As Kafka does when a segment is closed: the last entry names the segment's greatest timestamp.
       this.#timeIndex.append(this.largestTimestamp, this.offsetOfLargestTimestamp - this.baseOffset)
     }
-    await this.#store(INDEX_SUFFIX, this.#offsetIndex.bytes())
-    await this.#store(TIME_INDEX_SUFFIX, this.#timeIndex.bytes())
-  }
-
-  async #store(suffix: string, bytes: Buffer): Promise<void> {
-    const file = await this.#place.disk.open(this.path(suffix), 'replace')
-    try {
-      await file.write([bytes], 0)
-    } finally {
-      await file.close()
-    }
+    await writeReplaceable(this.#place.disk, this.path(INDEX_SUFFIX), this.#offsetIndex.bytes())
+    await writeReplaceable(this.#place.disk, this.path(TIME_INDEX_SUFFIX), this.#timeIndex.bytes())
   }
 
   async sync(): Promise<void> {
@@ -392,10 +396,13 @@ export class Segment {
   async remove(): Promise<void> {
     const { disk } = this.#place
     await this.retire()
-    for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX]) {
-      await disk.remove(this.path(suffix))
+    try {
+      for (const suffix of [LOG_SUFFIX, INDEX_SUFFIX, TIME_INDEX_SUFFIX, TRANSACTION_INDEX_SUFFIX]) {
+        await disk.remove(this.path(suffix))
+      }
+    } finally {
+      await this.close()
     }
-    await this.close()
   }
 
   async #using<T>(use: (file: DiskFile) => Promise<T>): Promise<T> {

@@ -48,6 +48,11 @@ export class TransactionIndex {
     return this.#entries.slice(this.#firstEndingAt(from), this.#firstEndingAt(to))
   }
 
+  /** By the markers' offsets. */
+  remove(lastOffsets: ReadonlySet<number>): void {
+    this.#entries = this.#entries.filter(({ lastOffset }) => !lastOffsets.has(lastOffset))
+  }
+
   removeBefore(offset: number): void {
     this.#entries = this.#entries.slice(this.#firstEndingAt(offset))
   }
