@@ -476,8 +476,15 @@ describe('records', () => {
   /** What stands in `__consumer_offsets`, keyed by group, as the formatter of Apache Kafka prints it. */
   async function recordsOf(bootstrapServers: string, formatter: string, groups: readonly string[]): Promise<string[]> {
     const output = await kafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
-      ...['--bootstrap-server', bootstrapServers, '--topic', '__consumer_offsets', '--from-beginning'],
-      ...['--formatter', `org.apache.kafka.tools.consumer.${formatter}`, '--timeout-ms', '5000'],
+      '--bootstrap-server',
+      bootstrapServers,
+      '--topic',
+      '__consumer_offsets',
+      '--from-beginning',
+      '--formatter',
+      `org.apache.kafka.tools.consumer.${formatter}`,
+      '--timeout-ms',
+      '5000',
     ])
     return output.stdout
       .split(/\n|(?<=\})(?=\{"key")/)
@@ -497,7 +504,10 @@ describe('records', () => {
         { name: 'diff-topic', partitions: [commitOf(0, 10), { ...commitOf(1, 11, null), committedLeaderEpoch: 0 }] },
       ]
       await on.ask('a', offsetCommit, 8, {
-        ...{ groupId: 'diff-records', generationIdOrMemberEpoch: generationId, memberId, topics },
+        groupId: 'diff-records',
+        generationIdOrMemberEpoch: generationId,
+        memberId,
+        topics,
       })
       await on.ask('a', offsetCommit, 8, { groupId: 'diff-records-simple', memberId: '', topics })
       await on.ask('a', offsetCommit, 8, { groupId: 'diff-records-deleted', memberId: '', topics })

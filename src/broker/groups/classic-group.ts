@@ -402,7 +402,8 @@ export class ClassicGroup extends GroupData {
   /** Existing members are always let in, new ones up to group.max.size; who waits already, counts while preparing. */
   #accepts(memberId: string): boolean {
     const { maxSize } = this.#settings
-    switch (this.current.name) {
+    const state = this.current.name
+    switch (state) {
       case 'Empty':
       case 'Dead':
         return true
@@ -412,6 +413,8 @@ export class ClassicGroup extends GroupData {
       case 'CompletingRebalance':
       case 'Stable':
         return this.membership.has(memberId) || this.membership.size < maxSize
+      default:
+        return state satisfies never
     }
   }
 

@@ -79,7 +79,7 @@ export class GroupDirectory {
   }
 
   removeAll(): void {
-    for (const groupId of [...this.#entries.keys()]) this.remove(groupId)
+    for (const groupId of this.#entries.keys()) this.remove(groupId)
   }
 
   /** A new group's first record. */

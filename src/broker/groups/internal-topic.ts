@@ -82,7 +82,7 @@ export class InternalTopic {
   async append(
     partition: number,
     records: readonly KeyedRecord[],
-    transaction: ProducerIdAndEpoch | undefined = undefined,
+    transaction?: ProducerIdAndEpoch,
   ): Promise<number[]> {
     const log = this.partition(partition)
     if (!log) throw new KafkaError(codeOf('UNKNOWN_TOPIC_OR_PARTITION'), `append to ${this.name}-${partition}`)
@@ -134,23 +134,19 @@ export class InternalTopic {
   }
 }
 
+const translations = new Map<ErrorName, ErrorName>([
+  ['UNKNOWN_TOPIC_OR_PARTITION', 'COORDINATOR_NOT_AVAILABLE'],
+  ['NOT_ENOUGH_REPLICAS', 'COORDINATOR_NOT_AVAILABLE'],
+  ['REQUEST_TIMED_OUT', 'COORDINATOR_NOT_AVAILABLE'],
+  ['NOT_LEADER_OR_FOLLOWER', 'NOT_COORDINATOR'],
+  ['KAFKA_STORAGE_ERROR', 'NOT_COORDINATOR'],
+  ['MESSAGE_TOO_LARGE', 'UNKNOWN_SERVER_ERROR'],
+  ['RECORD_LIST_TOO_LARGE', 'UNKNOWN_SERVER_ERROR'],
+  ['INVALID_FETCH_SIZE', 'UNKNOWN_SERVER_ERROR'],
+])
+
 /** What an error of the log means to the client of a coordinator, as Kafka translates it. */
 export function coordinatorError(error: unknown): ErrorName {
   if (!(error instanceof KafkaError)) return 'UNKNOWN_SERVER_ERROR'
-  const { name } = error.error
-  switch (name) {
-    case 'UNKNOWN_TOPIC_OR_PARTITION':
-    case 'NOT_ENOUGH_REPLICAS':
-    case 'REQUEST_TIMED_OUT':
-      return 'COORDINATOR_NOT_AVAILABLE'
-    case 'NOT_LEADER_OR_FOLLOWER':
-    case 'KAFKA_STORAGE_ERROR':
-      return 'NOT_COORDINATOR'
-    case 'MESSAGE_TOO_LARGE':
-    case 'RECORD_LIST_TOO_LARGE':
-    case 'INVALID_FETCH_SIZE':
-      return 'UNKNOWN_SERVER_ERROR'
-    default:
-      return name
-  }
+  return translations.get(error.error.name) ?? error.error.name
 }
