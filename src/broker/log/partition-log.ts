@@ -14,11 +14,11 @@
  * Durability is Kafka's: what was written survives the death of this process, as the system's page cache has it. What was
  * synced survives the machine's: at checkpoints, when the log is closed, and by `flush.messages`.
  */
-import { controlBatch } from '../../protocol/records/batch-writer.ts'
-import { RecordBatch } from '../../protocol/records/record-batch.ts'
+import { type RecordBatch } from '../../protocol/records/record-batch.ts'
 import { type Clock } from '../../seams/clock.ts'
 import { type Disk } from '../../seams/disk.ts'
 import { type Logger } from '../../seams/logger.ts'
+import { CONTROL_BATCH_BYTES, type PendingAppend, stageAppend, type Staging } from './append-staging.ts'
 import { validateRecords } from './batch-validation.ts'
 import { type LeaderEpochs } from './leader-epochs.ts'
 import { type LogKnowledge, PartitionFiles, type Upcoming } from './partition-files.ts'
@@ -26,7 +26,6 @@ import { maxTimestampIn, offsetForTimestampIn } from './timestamp-lookup.ts'
 import {
   type AbortedTransaction,
   type AppendOptions,
-  type AppendOrigin,
   type AppendResult,
   type ControlAppend,
   type EpochEndOffset,
@@ -63,11 +62,7 @@ export interface LoadedLog extends LogKnowledge {
   readonly recoveryPoint: number
 }
 
-interface Pending {
-  readonly batches: RecordBatch[] | undefined
-  readonly control: ControlAppend | undefined
-  readonly origin: AppendOrigin
-  readonly sizeInBytes: number
+interface Pending extends PendingAppend {
   readonly resolve: (result: AppendResult) => void
   readonly reject: (error: unknown) => void
 }
@@ -257,7 +252,7 @@ export class PartitionLog {
       if (staged.length > 0 && this.#files.mustRoll(upcoming, end.sizeInBytes)) break
       const pending = this.#pending.shift()!
       try {
-        const { result, added } = this.#stage(pending, end.offset, completed)
+        const { result, added } = stageAppend(pending, end.offset, completed, this.#staging())
         staged.push({ pending, result })
         batches.push(...added)
         for (const batch of added) end = { offset: batch.nextOffset, sizeInBytes: end.sizeInBytes + batch.sizeInBytes }
@@ -277,46 +272,14 @@ export class PartitionLog {
     for (const { pending, result } of staged) pending.resolve(result)
   }
 
-  /** Gives offsets and notes what the producers did, both to be taken back if the write fails. Throws LogRefusal. */
-  #stage(
-    { batches, control, origin }: Pending,
-    offset: number,
-    completed: CompletedTransaction[],
-  ): { result: AppendResult; added: readonly RecordBatch[] } {
-    const now = this.#surroundings.clock.now()
-    const logStartOffset = this.#logStartOffset
-    if (control) {
-      const ended = this.#producers.endTransaction({ ...control, timestamp: now }, offset)
-      if (ended) completed.push(ended)
-      const marker = new RecordBatch(controlBatch({ ...control, timestamp: now, baseOffset: offset }))
-      marker.setLeaderEpoch(this.leaderEpoch)
-      const result = { baseOffset: offset, lastOffset: offset, logAppendTimeMs: -1, logStartOffset, duplicate: false }
-      return { result, added: [marker] }
+  #staging(): Staging {
+    return {
+      producers: this.#producers,
+      leaderEpoch: this.leaderEpoch,
+      logStartOffset: this.#logStartOffset,
+      nowMs: this.#surroundings.clock.now(),
+      usesLogAppendTime: this.#config().timestampType === 'LogAppendTime',
     }
-    const logAppendTimeMs = this.#config().timestampType === 'LogAppendTime' ? now : -1
-    let nextOffset = offset
-    for (const batch of batches!) {
-      const duplicate = origin === 'client' && batch.producerId >= 0 ? this.#producers.duplicateOf(batch) : undefined
-      if (duplicate) {
-        const { lastOffset, offsetDelta, timestamp } = duplicate
-        const stamp = logAppendTimeMs < 0 ? -1 : timestamp
-        const result = {
-          baseOffset: lastOffset - offsetDelta,
-          lastOffset,
-          logAppendTimeMs: stamp,
-          logStartOffset,
-          duplicate: true,
-        }
-        return { result, added: [] }
-      }
-      batch.setBaseOffset(nextOffset)
-      batch.setLeaderEpoch(this.leaderEpoch)
-      if (logAppendTimeMs >= 0) batch.setLogAppendTime(logAppendTimeMs)
-      if (batch.producerId >= 0) this.#producers.append(batch, origin)
-      nextOffset = batch.nextOffset
-    }
-    const result = { baseOffset: offset, lastOffset: nextOffset - 1, logAppendTimeMs, logStartOffset, duplicate: false }
-    return { result, added: batches! }
   }
 
   async #write(batches: readonly RecordBatch[]): Promise<void> {
@@ -581,14 +544,7 @@ export class PartitionLog {
 
   /** What DescribeProducers would show. */
   producers(): ProducerSummary[] {
-    return [...this.#producers.entries()].map((entry) => ({
-      producerId: entry.producerId,
-      producerEpoch: entry.epoch,
-      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
-      lastTimestamp: entry.lastTimestamp,
-      coordinatorEpoch: entry.coordinatorEpoch,
-      currentTransactionFirstOffset: entry.transactionFirstOffset,
-    }))
+    return this.#producers.summaries()
   }
 
   /**
@@ -634,6 +590,3 @@ export class PartitionLog {
     return refusal(name, `${doing} ${this.#name}`)
   }
 }
-
-/** A marker is always as long: 61 of header, 17 of record. */
-const CONTROL_BATCH_BYTES = 78

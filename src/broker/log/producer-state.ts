@@ -12,7 +12,7 @@
  * the bytes.
  */
 import { type RecordBatch } from '../../protocol/records/record-batch.ts'
-import { type AppendOrigin } from './partition-types.ts'
+import { type AppendOrigin, type ProducerSummary } from './partition-types.ts'
 import { refusal } from './refusal.ts'
 
 /** Kafka's NUM_BATCHES_TO_RETAIN: as many as an idempotent producer may have in flight. */
@@ -76,6 +76,17 @@ export class ProducerStates {
 
   entries(): IterableIterator<ProducerEntry> {
     return this.#entries.values()
+  }
+
+  summaries(): ProducerSummary[] {
+    return [...this.#entries.values()].map((entry) => ({
+      producerId: entry.producerId,
+      producerEpoch: entry.epoch,
+      lastSequence: entry.batches.at(-1)?.lastSequence ?? -1,
+      lastTimestamp: entry.lastTimestamp,
+      coordinatorEpoch: entry.coordinatorEpoch,
+      currentTransactionFirstOffset: entry.transactionFirstOffset,
+    }))
   }
 
   load(entries: Iterable<ProducerEntry>): void {
@@ -190,15 +201,6 @@ export class ProducerStates {
   expire(olderThanMs: number): void {
     for (const entry of this.#entries.values()) {
       if (entry.lastTimestamp < olderThanMs && entry.transactionFirstOffset < 0) this.#entries.delete(entry.producerId)
-    }
-  }
-
-  /** After deletion up to this offset: forgets what no record speaks of any more, as a replay of the log would. */
-  forgetBefore(logStartOffset: number): void {
-    for (const entry of this.#entries.values()) {
-      const last = entry.batches.at(-1)
-      if (last && last.lastOffset < logStartOffset && entry.transactionFirstOffset < 0)
-        this.#entries.delete(entry.producerId)
     }
   }
 
