@@ -56,6 +56,9 @@ export class PartitionQueue {
     if (!identity) return true
     if (head.hasSequence) return this.unacknowledged[0] === head
     if (this.isUnresolved) return false
+    // A broker that knows nothing of this producer takes any first number: were the second batch written before the first,
+    // the first would be out of order for ever. So the first goes alone, until it is acknowledged.
+    if (this.lastAckedSequence < 0 && this.unacknowledged.length > 0) return false
     // Under a new epoch the sequence begins with 0, once nothing of the old one is under way.
     return sameIdentity(this.identity, identity) || this.unacknowledged.length === 0
   }
