@@ -39,6 +39,8 @@ export class Producer {
   /** For each topic, the last intake that had to wait. */
   readonly #tails = new Map<string, Promise<void>>()
   #closing: Promise<void> | undefined
+  /** The time for what was already accepted is over, too. */
+  #isClosed = false
 
   /** @throws ConfigError with everything that is wrong. Connects with the first call that needs a broker. */
   constructor(properties: PropertyBag, seams: Partial<ClientSeams> = {}) {
@@ -60,7 +62,7 @@ export class Producer {
       sender: this.#sender,
       transactions: this.#transactions,
       topics: new Map(),
-      isClosed: () => this.#closing !== undefined,
+      isClosed: () => this.#isClosed,
     }
     this.#cluster.onMetadata(() => this.#forgetIdleTopics())
   }
@@ -162,6 +164,7 @@ export class Producer {
     const timeout = new Promise<void>((resolve) => (timer = clock.setTimer(timeoutMs, resolve)))
     await Promise.race([timeout, this.#finish()])
     timer?.cancel()
+    this.#isClosed = true
     this.#accumulator.close()
     this.#sender.stop()
     this.#accumulator.failAll(new ClosedError('The producer'))
