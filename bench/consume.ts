@@ -53,7 +53,10 @@ export async function benchConsume({ bootstrapServers, records, size, rounds, pr
       const raw = await timed('raw drain', records, () => rawDrain(cluster, topic, records))
       results.push(raw)
       print(lineOf(round, raw, raw))
-      for (const [name, looks] of [['poll', false], ['values', true]] as const) {
+      for (const [name, looks] of [
+        ['poll', false],
+        ['values', true],
+      ] as const) {
         const one = await timed(name, records, () => pollAll(bootstrapServers, topic, records, looks))
         results.push(one)
         print(lineOf(round, one, raw))
@@ -93,7 +96,8 @@ async function fill(cluster: Cluster, topic: string, records: number, size: numb
   const value = Buffer.alloc(size, 'x')
   for (let left = records; left > 0; left -= perBatch) {
     const writer = new RecordBatchWriter()
-    for (let index = Math.min(perBatch, left); index > 0; index--) writer.append({ value, timestamp: systemClock.now() })
+    for (let index = Math.min(perBatch, left); index > 0; index--)
+      writer.append({ value, timestamp: systemClock.now() })
     const leader = cluster.leader({ topic, partition: 0 })!
     const response = await cluster.send(
       produce,
@@ -121,7 +125,14 @@ async function rawDrain(cluster: Cluster, topic: string, records: number): Promi
   let offset = 0
   const ask = () => {
     const partitions = [{ partition: 0, fetchOffset: offset, partitionMaxBytes: 1024 * 1024 }]
-    const body = { maxWaitMs: 500, minBytes: 1, maxBytes: 50 * 1024 * 1024, isolationLevel: 0, topics: [{ topic, partitions }], forgottenTopicsData: [] }
+    const body = {
+      maxWaitMs: 500,
+      minBytes: 1,
+      maxBytes: 50 * 1024 * 1024,
+      isolationLevel: 0,
+      topics: [{ topic, partitions }],
+      forgottenTopicsData: [],
+    }
     for (const buffer of encodeRequest(fetchApi, 11, { correlationId: 1, clientId: 'raw' }, body)) socket.write(buffer)
   }
   await new Promise<void>((resolve, reject) => {
@@ -167,7 +178,9 @@ async function withEmbeddedBroker(run: (bootstrapServers: string) => Promise<unk
   const code =
     "const { startBroker } = await import(process.argv[1]); const broker = await startBroker(); process.stdout.write(broker.bootstrapServers + '\\n'); process.stdin.resume().on('end', async () => { await broker.stop(); process.exit(0) })"
   const script = new URL('../src/testing/index.ts', import.meta.url).href
-  const child = spawn(process.execPath, ['--input-type=module', '-e', code, script], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code, script], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   try {
     const [line] = (await once(child.stdout, 'data')) as [Buffer]
     await run(line.toString().trim())
@@ -189,7 +202,8 @@ if (import.meta.main) {
   const numbers = { records: Number(values.records), size: Number(values.size), rounds: Number(values.rounds) }
   const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD']).stdout?.toString().trim() ?? 'unknown'
   console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, commit ${commit}`)
-  const run = (bootstrapServers: string) => benchConsume({ bootstrapServers, ...numbers, print: (line) => console.log(line) })
+  const run = (bootstrapServers: string) =>
+    benchConsume({ bootstrapServers, ...numbers, print: (line) => console.log(line) })
   const external = values['bootstrap-server']
   if (external === undefined) await withEmbeddedBroker(run)
   else await run(external)

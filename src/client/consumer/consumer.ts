@@ -191,6 +191,8 @@ export class Consumer {
       group?.commits.runCallbacks()
       positions.update()
       const records = fetcher.collect(this.#maxRecords)
+      // An offset that turned out not to exist leaves its partition without a position.
+      if (records === undefined) positions.update()
       fetcher.send()
       if (records !== undefined) return records
       if (this.#closing) return ConsumerRecords.empty
@@ -441,8 +443,7 @@ export class Consumer {
     if (this.#running !== undefined) await this.#becomesIdle()
     try {
       fetcher.close()
-      // Nothing is known of a cluster that was never reached: there is nothing to commit to or to leave.
-      if (group && cluster.metadata.version > 0) {
+      if (group) {
         await group.commits.finish(leftMs())
         if (subscriptions.isGroupManaged) await group.member.leave('the consumer is being closed', leftMs())
       }

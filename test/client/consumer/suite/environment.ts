@@ -1,0 +1,182 @@
+/**
+ * What the consumer's suites run on. Each suite is a function of an environment, so that the same cases run over the embedded broker
+ * (test/client/consumer/) and over Apache Kafka (test/compat/). A case makes its own topics and groups and never looks at others'.
+ */
+import { test, type TestContext } from 'node:test'
+import { Cluster } from '../../../../src/client/cluster.ts'
+import { parseAdminConfig, type PropertyBag } from '../../../../src/client/config.ts'
+import { Consumer, type ConsumerRecords } from '../../../../src/client/consumer/index.ts'
+import { Producer } from '../../../../src/client/producer/index.ts'
+import { type ClientSeams, systemSeams } from '../../../../src/client/seams.ts'
+import { createPartitions, createTopics, deleteRecords, deleteTopics } from '../../../../src/protocol/messages/index.ts'
+import { KafkaError } from '../../../../src/protocol/error-codes.ts'
+import { type ConsumerRecord } from '../../../../src/protocol/records/consumer-record.ts'
+import { type TopicPartition } from '../../../../src/protocol/records/topic-partition.ts'
+import { until } from '../../../support/until.ts'
+
+export interface Environment {
+  /** Where the brokers are, once they run. */
+  readonly bootstrapServers: () => string
+  /** Cases (by name) that this environment cannot run yet, each with the reason. */
+  readonly skip?: Readonly<Record<string, string>>
+}
+
+/** `test` with a fixture of its own for each case, and the environment's list of what it skips. */
+export function casesOf(environment: Environment): (name: string, body: (f: Fixture) => Promise<void>) => void {
+  return (name, body) => {
+    void test(name, { skip: environment.skip?.[name] ?? false }, (t) => body(new Fixture(t, environment)))
+  }
+}
+
+let names = 0
+const run = Math.random().toString(36).slice(2, 8)
+
+/** A name that nobody else uses. */
+export function uniqueName(kind: string): string {
+  return `${kind}-${run}-${++names}`
+}
+
+export class Fixture {
+  readonly #t: TestContext
+  readonly bootstrapServers: string
+  #cluster: Cluster | undefined
+
+  constructor(t: TestContext, environment: Environment) {
+    this.#t = t
+    this.bootstrapServers = environment.bootstrapServers()
+  }
+
+  async #admin(): Promise<Cluster> {
+    if (!this.#cluster) {
+      const cluster = new Cluster(parseAdminConfig({ 'bootstrap.servers': this.bootstrapServers }), systemSeams())
+      this.#cluster = cluster
+      this.#t.after(() => cluster.close())
+      await cluster.connect()
+    }
+    return this.#cluster
+  }
+
+  async topic(partitions = 1, config: Record<string, string> = {}, name = uniqueName('topic')): Promise<string> {
+    const cluster = await this.#admin()
+    const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
+    const { topics } = await cluster.send(createTopics, cluster.metadata.controllerId, {
+      topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs }],
+      timeoutMs: 30_000,
+    })
+    throwCode(topics[0]!.errorCode, `creating ${name}`)
+    await until(
+      async () => {
+        await cluster.refreshMetadata({ topics: [name] })
+        const found = cluster.metadata.topics.get(name)
+        return found?.partitions.length === partitions && found.partitions.every(({ leader }) => leader >= 0)
+      },
+      { what: `${name} has leaders` },
+    )
+    return name
+  }
+
+  async growTopic(name: string, count: number): Promise<void> {
+    const cluster = await this.#admin()
+    const { results } = await cluster.send(createPartitions, cluster.metadata.controllerId, {
+      topics: [{ name, count, assignments: null }],
+      timeoutMs: 30_000,
+      validateOnly: false,
+    })
+    throwCode(results[0]!.errorCode, `growing ${name}`)
+  }
+
+  async dropTopic(name: string): Promise<void> {
+    const cluster = await this.#admin()
+    const { responses } = await cluster.send(
+      deleteTopics,
+      cluster.metadata.controllerId,
+      { topicNames: [name], timeoutMs: 30_000 },
+      { maxVersion: 5 },
+    )
+    throwCode(responses[0]!.errorCode, `deleting ${name}`)
+  }
+
+  async deleteRecordsBefore(topic: string, partition: number, offset: number): Promise<void> {
+    const cluster = await this.#admin()
+    const { topics } = await cluster.send(deleteRecords, cluster.leader({ topic, partition })!.nodeId, {
+      topics: [{ name: topic, partitions: [{ partitionIndex: partition, offset }] }],
+      timeoutMs: 30_000,
+    })
+    throwCode(topics[0]!.partitions[0]!.errorCode, `deleting records of ${topic}`)
+  }
+
+  producer(properties: PropertyBag = {}): Producer {
+    const producer = new Producer({ 'bootstrap.servers': this.bootstrapServers, 'linger.ms': 0, ...properties })
+    this.#t.after(() => producer.close())
+    return producer
+  }
+
+  /** Sends `value 0`, `value 1` … with the timestamps 0, 1 … from `first` on. */
+  async produce(
+    topic: string,
+    count: number,
+    options: { partition?: number; first?: number; size?: number } = {},
+  ): Promise<void> {
+    const { partition = 0, first = 0, size } = options
+    const producer = this.producer({ 'max.request.size': 20_000_000, 'batch.size': 16_384 })
+    const sent: Promise<unknown>[] = []
+    for (let index = first; index < first + count; index++) {
+      const value = size === undefined ? `value ${index}` : Buffer.alloc(size, 'x')
+      sent.push(producer.send({ topic, partition, key: `key ${index}`, value, timestamp: index }))
+    }
+    await Promise.all(sent)
+    await producer.close()
+  }
+
+  /** With a group of its own, reading from the beginning, unless the properties say otherwise. */
+  consumer(properties: PropertyBag = {}, seams: Partial<ClientSeams> = {}): Consumer {
+    const consumer = new Consumer(
+      {
+        'bootstrap.servers': this.bootstrapServers,
+        'group.id': uniqueName('group'),
+        'auto.offset.reset': 'earliest',
+        'enable.auto.commit': false,
+        ...properties,
+      },
+      seams,
+    )
+    this.#t.after(() => consumer.close({ timeoutMs: 5000 }))
+    return consumer
+  }
+}
+
+function throwCode(code: number, doing: string): void {
+  if (code !== 0) throw new KafkaError(code, doing)
+}
+
+/** Polls until `count` records have come; fails when they do not come in time. */
+export async function consume(consumer: Consumer, count: number, withinMs = 30_000): Promise<ConsumerRecord[]> {
+  const found: ConsumerRecord[] = []
+  await pollUntil(
+    consumer,
+    (records) => {
+      found.push(...records)
+      return found.length >= count
+    },
+    withinMs,
+  )
+  return found
+}
+
+/** Polls until the condition holds. */
+export async function pollUntil(
+  consumer: Consumer,
+  condition: (records: ConsumerRecords) => boolean | Promise<boolean>,
+  withinMs = 30_000,
+): Promise<void> {
+  await until(async () => condition(await consumer.poll(100)), { withinMs, everyMs: 0, what: condition.toString() })
+}
+
+/** Polls until the consumer is assigned exactly this many partitions. Records that come meanwhile are not looked at. */
+export function awaitAssignment(consumer: Consumer, count: number): Promise<void> {
+  return pollUntil(consumer, () => consumer.assignment().length === count)
+}
+
+export const at = (topic: string, partition = 0): TopicPartition => ({ topic, partition })
+export const named = (partitions: readonly TopicPartition[]): string[] =>
+  partitions.map(({ topic, partition }) => `${topic}-${partition}`).sort()
