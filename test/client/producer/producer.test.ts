@@ -342,13 +342,15 @@ test('max.in.flight.requests.per.connection: never more are unanswered', async (
 })
 
 test('close: sends what waits, then refuses; without time what waits fails', async (t) => {
-  const { broker, model } = await modelBroker(t, () => undefined)
+  let isStuck = false
+  const { broker, model } = await modelBroker(t, () => (isStuck ? 'silence' : undefined))
   const patient = producerOf(t, broker, { 'linger.ms': 600_000, 'delivery.timeout.ms': 1_000_000 })
   const sent = patient.send({ topic: 'orders', value: 'last' })
   await patient.close()
   await sent
   assert.deepEqual(model.values, ['last'])
   await assert.rejects(patient.send({ topic: 'orders', value: 'late' }), ClosedError)
+  isStuck = true
   const hasty = producerOf(t, broker, { 'linger.ms': 600_000, 'delivery.timeout.ms': 1_000_000 })
   await hasty.partitionsFor('orders')
   const lost = assert.rejects(hasty.send({ topic: 'orders', value: 'lost' }), ClosedError)
