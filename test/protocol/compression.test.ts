@@ -204,6 +204,23 @@ describe('foreign frames', () => {
     }
   })
 
+  test('zstd: frames of any header, with a checksum or without, and skippable ones between them', () => {
+    const { ZSTD_c_checksumFlag, ZSTD_c_contentSizeFlag } = zlib.constants
+    const skippable = Buffer.from([0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3])
+    for (const checksum of [0, 1]) {
+      for (const length of [0, 1, 255, 256, 65_791, 65_792, 300_000]) {
+        for (const range of [1, 256]) {
+          const bytes = bytesOf(length, range)
+          const params = { [ZSTD_c_checksumFlag]: checksum, [ZSTD_c_contentSizeFlag]: length % 2 }
+          const frame = zlib.zstdCompressSync(bytes, { params, pledgedSrcSize: length % 2 ? length : undefined })
+          const all = Buffer.concat([skippable, frame, skippable, frame])
+          assert.equal(decompress('zstd', all, 2 * length).length, 2 * length)
+          assert.throws(() => decompress('zstd', all.subarray(0, -1), 2 * length), DecodeError)
+        }
+      }
+    }
+  })
+
   test('gzip and zstd: several members in a row', () => {
     const gzip = zlib.gzipSync(text)
     assert.equal(decompress('gzip', Buffer.concat([gzip, gzip]), 1000).length, 2 * text.length)

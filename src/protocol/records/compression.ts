@@ -8,6 +8,7 @@ import zlib from 'node:zlib'
 import { DecodeError } from '../decode-error.ts'
 import { compressLz4Frame, decompressLz4Frame } from './lz4.ts'
 import { compressSnappy, decompressSnappy } from './snappy.ts'
+import { zstdFrameAt } from './zstd-frame.ts'
 
 export type CompressionType = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 
@@ -54,22 +55,21 @@ export function decompress(type: CompressionType, bytes: Buffer, maxBytes: numbe
   }
 }
 
-/** Node stops behind the first frame, in silence; there may be several, and what is none must not be passed over. */
+/** Usually one frame; all that there are must use up the bytes. */
 function decompressZstd(bytes: Buffer, maxBytes: number): Buffer {
   const outputs: Buffer[] = []
   let left = maxBytes
   for (let at = 0; at < bytes.length || at === 0;) {
-    const rest = bytes.subarray(at)
-    // The declared type knows nothing of `info`.
-    const { buffer, engine } = zlib.zstdDecompressSync(rest, { ...zlibLimits(rest, left), info: true }) as unknown as {
-      buffer: Buffer
-      engine: { bytesWritten: number }
-    }
-    if (buffer.length > left || engine.bytesWritten === 0) throw new DecodeError('zstd frames hold too much or nothing')
+    const { end, isSkippable } = zstdFrameAt(bytes, at)
+    const frame = bytes.subarray(at, end)
+    at = end
+    if (isSkippable) continue
     if (outputs.length === MAX_ZSTD_FRAMES) throw new DecodeError(`More than ${MAX_ZSTD_FRAMES} zstd frames in a row`)
-    outputs.push(buffer)
-    left -= buffer.length
-    at += engine.bytesWritten
+    const output = zlib.zstdDecompressSync(frame, zlibLimits(frame, left))
+    // A limit of 0 cannot be said to zlib.
+    if (output.length > left) throw new DecodeError(`More than ${maxBytes} bytes come out of zstd`)
+    outputs.push(output)
+    left -= output.length
   }
   return outputs.length === 1 ? outputs[0]! : Buffer.concat(outputs)
 }

@@ -114,6 +114,8 @@ export class RecordCursor {
       else this.#checkHeaders(end)
       if (this.#position !== end) throw new CorruptBatchError(`a record of ${length} bytes ends elsewhere`)
       record = new ConsumerRecord(source, offsetDelta, timestampDelta, keyStart, keyLength, valueStart, valueLength)
+    } else if (this.#position > end) {
+      throw new CorruptBatchError(`a record of ${length} bytes ends within its offset`)
     }
     this.#position = end
     if (this.#left === 1 && end !== this.#end) {
