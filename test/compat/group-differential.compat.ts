@@ -419,7 +419,7 @@ describe('transactions', () => {
     client.close()
   }
 
-  for (let version = 0; version <= 4; version++) {
+  for (let version = 0; version <= 5; version++) {
     compare(`TxnOffsetCommit ${version}: nobody sees it before the transaction commits`, async (on) => {
       await on.topic('diff-topic', 3)
       const transactionalId = `diff-offsets-${version}`
@@ -435,15 +435,19 @@ describe('transactions', () => {
         await on.ask('r', offsetFetch, 5, { groupId, topics: wanted }, note)
         await on.ask('r', offsetFetch, 7, { groupId, topics: wanted, requireStable: true }, `${note}, stable`)
       }
-      await on.ask('p', addOffsetsToTxn, Math.min(version, 3), { ...who(), groupId: '' })
-      await on.ask('p', addOffsetsToTxn, Math.min(version, 3), { ...who(), groupId })
+      const addOffsets = Math.min(version, 3)
+      await on.ask('p', addOffsetsToTxn, addOffsets, { ...who(), groupId: '' })
+      // From version 5 on the commit itself adds the group.
+      if (version < 5) await on.ask('p', addOffsetsToTxn, addOffsets, { ...who(), groupId })
       await on.ask('p', txnOffsetCommit, version, { ...who(), groupId: '', topics: topics(5) })
       await on.ask('p', txnOffsetCommit, version, { ...who(), groupId, topics: topics(5) })
       await read('open')
       await on.ask('p', endTxn, 3, { ...who(), committed: false })
       producer = await settled(on, transactionalId)
       await read('aborted')
-      await on.ask('p', addOffsetsToTxn, Math.min(version, 3), { ...who(), groupId })
+      if (version < 5) await on.ask('p', addOffsetsToTxn, addOffsets, { ...who(), groupId })
+      const fenced = { ...who(), producerEpoch: producer.producerEpoch - 1 }
+      await on.ask('p', txnOffsetCommit, version, { ...fenced, groupId, topics: topics(6) }, 'fenced')
       await on.ask('p', txnOffsetCommit, version, { ...who(), groupId, topics: topics(6) })
       if (version >= 3) {
         const strange = { ...who(), groupId, topics: topics(7) }
@@ -455,6 +459,56 @@ describe('transactions', () => {
       await read('committed')
     })
   }
+
+  compare('EndTxn 5 gives a new epoch with every end', async (on) => {
+    await on.topic('diff-topic', 3)
+    const transactionalId = 'diff-bumping'
+    let { producerId, producerEpoch } = await settled(on, transactionalId)
+    const add = (epoch: number, note: string) =>
+      on.ask(
+        'p',
+        addPartitionsToTxn,
+        3,
+        {
+          v3AndBelowTransactionalId: transactionalId,
+          v3AndBelowProducerId: producerId,
+          v3AndBelowProducerEpoch: epoch,
+          v3AndBelowTopics: [{ name: 'diff-topic', partitions: [0] }],
+        },
+        note,
+      )
+    const end = (epoch: number, committed: boolean) => ({
+      transactionalId,
+      producerId,
+      producerEpoch: epoch,
+      committed,
+    })
+    const ask = (epoch: number, committed: boolean, note: string) => on.ask('p', endTxn, 5, end(epoch, committed), note)
+    await ask(producerEpoch, true, 'commit, nothing is open')
+    for (const committed of [true, false]) {
+      const before = producerEpoch
+      await add(before, 'open')
+      await ask(before + 1, committed, 'an epoch that is not there yet')
+      ;({ producerEpoch } = await ask(before, committed, 'the end'))
+      await settledEnd(on, 5, end(before, committed))
+      await ask(before, committed, 'the same again')
+      await ask(before, !committed, 'the opposite')
+      await add(before, 'the old epoch')
+      await ask(producerEpoch, true, 'commit, nothing is open')
+    }
+    await add(producerEpoch, 'open')
+    const { producerEpoch: next } = await ask(producerEpoch, true, 'the end')
+    await settledEnd(on, 5, end(producerEpoch, true))
+    const idle = await ask(next, false, 'abort, nothing is open')
+    await settledEnd(on, 5, end(next, false))
+    await on.ask('p', initProducerId, 4, init(transactionalId, { producerId, producerEpoch: idle.producerEpoch }))
+    await on.ask('p', initProducerId, 4, init(transactionalId), 'another producer')
+    await ask(idle.producerEpoch, false, 'fenced')
+    await ask(next, false, 'fenced, long ago')
+    await on.ask('p', endTxn, 5, { ...end(next, false), producerId: producerId + 500 })
+    await on.ask('p', endTxn, 5, { ...end(next, false), transactionalId: 'diff-nobody' })
+    await on.ask('p', endTxn, 5, { ...end(next, false), transactionalId: '' })
+  })
 
   compare('a new producer aborts what the old one left open', async (on) => {
     await on.topic('diff-topic', 3)

@@ -1,13 +1,15 @@
 /**
  * TxnOffsetCommit: a group's offsets as part of a transaction, seen by nobody before it commits. Checked against the
- * group's generation from version 3 on. Version 5 (which adds the group to the transaction, KIP-890 part 2) is not served.
+ * group's generation from version 3 on. From version 5 on it also adds the group to the transaction (KIP-890, part 2).
  */
 import { codeOf, type ErrorName } from '../../protocol/error-codes.ts'
 import { txnOffsetCommit } from '../../protocol/messages/index.ts'
 import { NO_TOPIC_ID, type PartitionCommit } from '../groups/offset-coordinator.ts'
+import { type BrokerContext } from '../broker-context.ts'
 import { defineHandler } from '../handler.ts'
+import { type Producer } from '../transactions/transaction-coordinator.ts'
 
-export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 4], async (request, { broker, version }) => {
+export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 5], async (request, { broker, version }) => {
   const { groupId, memberId, groupInstanceId, generationId, transactionalId, producerId, producerEpoch } = request
   const producer = { transactionalId, producerId, producerEpoch }
   const accepted: PartitionCommit[] = []
@@ -34,7 +36,11 @@ export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 4], asy
   }
   if (accepted.length > 0) {
     const committer = { groupId, memberId, groupInstanceId, generationId }
-    const outcome = await broker.groups.commitInTransaction(committer, accepted, producer, verify)
+    const added = version >= 5 ? await addOffsets(broker, producer, groupId) : 'NONE'
+    const outcome =
+      added === 'NONE'
+        ? await broker.groups.commitInTransaction(committer, accepted, producer, verify)
+        : accepted.map(() => added)
     let next = 0
     for (const topic of errors) {
       topic.forEach((error, index) => {
@@ -53,6 +59,12 @@ export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 4], asy
     })),
   }
 })
+
+async function addOffsets(broker: BrokerContext, producer: Producer, groupId: string): Promise<ErrorName> {
+  if (groupId === '') return 'INVALID_GROUP_ID'
+  const error = await broker.transactions.addOffsets(producer, groupId)
+  return error === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : error
+}
 
 /** Clients before version 2 could stumble over the loading error (KAFKA-7296). */
 function forVersion(error: ErrorName, version: number): ErrorName {

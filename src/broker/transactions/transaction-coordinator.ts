@@ -22,12 +22,14 @@ import {
   addPartitions,
   complete,
   initialize,
+  isEpochExhausted,
   isExpired,
   isTimedOut,
   mayInitialize,
   needsNewProducerId,
   newTransaction,
   prepareEnd,
+  prepareEndAndBump,
   prepareFence,
   type ProducerIdAndEpoch,
   rotate,
@@ -264,6 +266,28 @@ export class TransactionCoordinator {
     const entry = this.#entries.get(producer.transactionalId)
     if (!entry) return 'INVALID_PRODUCER_ID_MAPPING'
     return this.#end(entry, prepareEnd(entry.transaction, producer, result, this.#clock.now()))
+  }
+
+  /** As `endTransaction`, for clients that go on with the epoch (and producer id) that this resolves with (KIP-890, part 2). */
+  async endTransactionAndBump(producer: Producer, result: 'commit' | 'abort'): Promise<InitializedProducer> {
+    const error = await this.#available()
+    if (error !== 'NONE') return failed(error)
+    if (producer.transactionalId === '') return failed('INVALID_REQUEST')
+    const entry = this.#entries.get(producer.transactionalId)
+    if (!entry) return failed('INVALID_PRODUCER_ID_MAPPING')
+    try {
+      const newProducerId = isEpochExhausted(entry.transaction.producerEpoch) ? await this.#producerIds.next() : -1
+      const step = prepareEndAndBump(entry.transaction, producer, result, this.#clock.now(), newProducerId)
+      const refused = await this.#end(entry, step)
+      if (refused !== 'NONE') return failed(refused)
+    } catch (cause) {
+      this.#logger.error({ ...producer, err: cause }, 'a producer id could not be given')
+      return failed('UNKNOWN_SERVER_ERROR')
+    }
+    // While the markers are still being written, the client is told what will be when they are.
+    const { producerId, producerEpoch, nextProducerId } = entry.transaction
+    if (nextProducerId !== -1) return { error: 'NONE', producerId: nextProducerId, producerEpoch: 0 }
+    return { error: 'NONE', producerId, producerEpoch }
   }
 
   /** Aborts what is open for longer than its timeout. Done every `transaction.abort.timed.out.transaction.cleanup.interval.ms`. */

@@ -15,6 +15,9 @@ const statuses: readonly TransactionStatus[] = [
   'CompleteAbort',
 ]
 
+/** `transaction.version` of the clients that get a new epoch with the end of every transaction. */
+const EPOCH_BUMPING_CLIENT = 2
+
 export function encodeTransaction(transactionalId: string, transaction: Transaction | null): KeyedRecord {
   const key = transactionLogKey.encode(0, { transactionalId })
   if (transaction === null) return { key, value: null }
@@ -28,12 +31,14 @@ export function encodeTransaction(transactionalId: string, transaction: Transact
   const value = transactionLogValue.encode(1, {
     producerId: transaction.producerId,
     previousProducerId: transaction.previousProducerId,
+    nextProducerId: transaction.nextProducerId,
     producerEpoch: transaction.producerEpoch,
     transactionTimeoutMs: transaction.timeoutMs,
     transactionStatus: statuses.indexOf(transaction.status),
     transactionPartitions: transaction.status === 'Empty' ? null : transactionPartitions,
     transactionLastUpdateTimestampMs: transaction.lastUpdateTimestamp,
     transactionStartTimestampMs: transaction.startTimestamp,
+    clientTransactionVersion: transaction.bumpsEpoch ? EPOCH_BUMPING_CLIENT : 0,
   })
   return { key, value }
 }
@@ -56,6 +61,8 @@ export function decodeTransaction(
     transactionalId,
     producerId: stored.producerId,
     previousProducerId: stored.previousProducerId,
+    nextProducerId: stored.nextProducerId,
+    bumpsEpoch: stored.clientTransactionVersion >= EPOCH_BUMPING_CLIENT,
     producerEpoch: stored.producerEpoch,
     lastProducerEpoch: -1,
     timeoutMs: stored.transactionTimeoutMs,

@@ -13,8 +13,11 @@
  *                                 └──────────────────────────────────────────────────────────────┘
  *
  * From a Prepare state there is only one way out, whatever happens: what is on disk decides, and the markers are written
- * again after a crash. Follows TransactionMetadata and TransactionCoordinator of Apache Kafka 4.3 (Apache-2.0), without
- * the second part of KIP-890 (the epoch is bumped by InitProducerId and fencing, not by every EndTxn).
+ * again after a crash. Follows TransactionMetadata and TransactionCoordinator of Apache Kafka 4.3 (Apache-2.0).
+ *
+ * There are two generations of clients. Those of EndTxn 5 (KIP-890, part 2) get a new epoch with the end of every
+ * transaction, so that nothing late of the last one can be taken for the next; they may also abort when nothing is open,
+ * as they add partitions by writing and cannot know whether a write arrived. For older ones the epoch stays.
  */
 import { type ErrorName } from '../../protocol/error-codes.ts'
 import { type TopicPartition, topicPartitionKey } from '../../protocol/records/topic-partition.ts'
@@ -32,6 +35,10 @@ export interface Transaction {
   readonly producerId: number
   /** The id before the last change of it; -1 if there was none. */
   readonly previousProducerId: number
+  /** The id that follows when the present transaction has ended, as its epochs are used up; otherwise -1. */
+  readonly nextProducerId: number
+  /** Whether the last end was asked for by a client that gets a new epoch with it. */
+  readonly bumpsEpoch: boolean
   /** -1 until the first InitProducerId is answered. */
   readonly producerEpoch: number
   /** The epoch before the last bump that the producer itself asked for, so that it may ask again; -1 otherwise. Not stored. */
@@ -70,6 +77,8 @@ export function newTransaction(
     transactionalId,
     producerId,
     previousProducerId: -1,
+    nextProducerId: -1,
+    bumpsEpoch: false,
     producerEpoch: -1,
     lastProducerEpoch: -1,
     timeoutMs,
@@ -139,6 +148,8 @@ export function rotate(
     ...transaction,
     producerId: newProducerId,
     previousProducerId: transaction.producerId,
+    nextProducerId: -1,
+    bumpsEpoch: false,
     producerEpoch: 0,
     lastProducerEpoch: keepEpoch ? transaction.producerEpoch : -1,
     timeoutMs,
@@ -218,7 +229,7 @@ export function prepareEnd(
   const { status } = transaction
   switch (status) {
     case 'Ongoing':
-      return { next: { ...transaction, status: `Prepare${same}`, lastUpdateTimestamp: now } }
+      return { next: { ...transaction, status: `Prepare${same}`, bumpsEpoch: false, lastUpdateTimestamp: now } }
     case 'CompleteCommit':
     case 'CompleteAbort':
       return { error: status === `Complete${same}` ? 'NONE' : 'INVALID_TXN_STATE' }
@@ -232,16 +243,74 @@ export function prepareEnd(
   }
 }
 
+/**
+ * EndTxn 5: as `prepareEnd`, and the epoch goes up. `newProducerId` is needed when the epochs are used up. A retry is known by
+ * the epoch: it is the one before.
+ */
+export function prepareEndAndBump(
+  transaction: Transaction,
+  producer: ProducerIdAndEpoch,
+  result: 'commit' | 'abort',
+  now: number,
+  newProducerId = -1,
+): Step {
+  const { status, producerEpoch, bumpsEpoch } = transaction
+  const isBumped = bumpsEpoch && producerEpoch === producer.producerEpoch + 1
+  const isRotated =
+    bumpsEpoch &&
+    producerEpoch === 0 &&
+    transaction.previousProducerId === producer.producerId &&
+    producer.producerEpoch === LARGEST_EPOCH - 1
+  const isRetry = isBumped || isRotated
+  if (transaction.producerId !== producer.producerId && !isRotated) return { error: 'INVALID_PRODUCER_ID_MAPPING' }
+  const isOpenOrEmpty = status === 'Ongoing' || status === 'Empty'
+  const isPresent = producerEpoch === producer.producerEpoch && !(bumpsEpoch && status.startsWith('Prepare'))
+  if (!isPresent && !(isRetry && !isOpenOrEmpty)) return { error: 'PRODUCER_FENCED' }
+  const same = result === 'commit' ? 'Commit' : 'Abort'
+  const bumped = (): Step => ({
+    next: {
+      ...transaction,
+      status: `Prepare${same}`,
+      producerEpoch: producerEpoch + 1,
+      lastProducerEpoch: producerEpoch,
+      nextProducerId: isEpochExhausted(producerEpoch) ? newProducerId : -1,
+      bumpsEpoch: true,
+      startTimestamp: status === 'Ongoing' ? transaction.startTimestamp : now,
+      lastUpdateTimestamp: now,
+    },
+  })
+  switch (status) {
+    case 'Ongoing':
+      return bumped()
+    case 'Empty':
+      return result === 'abort' ? bumped() : { error: 'INVALID_TXN_STATE' }
+    case 'PrepareCommit':
+    case 'PrepareAbort':
+      return { error: status === `Prepare${same}` ? 'CONCURRENT_TRANSACTIONS' : 'INVALID_TXN_STATE' }
+    case 'CompleteCommit':
+    case 'CompleteAbort':
+      if (isRetry) return { error: status === `Complete${same}` ? 'NONE' : 'INVALID_TXN_STATE' }
+      return result === 'abort' ? bumped() : { error: 'INVALID_TXN_STATE' }
+    default:
+      return status satisfies never
+  }
+}
+
 /** Aborts an open transaction over its producer's head; the epoch is one that nobody was ever given. */
 export function prepareFence(transaction: Transaction, now: number): Transaction {
   const producerEpoch = Math.min(transaction.producerEpoch + 1, LARGEST_EPOCH)
-  return { ...transaction, producerEpoch, lastProducerEpoch: -1, status: 'PrepareAbort', lastUpdateTimestamp: now }
+  const fence = { producerEpoch, lastProducerEpoch: -1, bumpsEpoch: false, nextProducerId: -1 }
+  return { ...transaction, ...fence, status: 'PrepareAbort', lastUpdateTimestamp: now }
 }
 
 /** The markers stand in every partition. */
 export function complete(transaction: Transaction, now: number): Transaction {
   const status = transaction.status === 'PrepareCommit' ? 'CompleteCommit' : 'CompleteAbort'
-  return { ...transaction, status, partitions: NO_PARTITIONS, lastUpdateTimestamp: now }
+  const rest = { status, partitions: NO_PARTITIONS, lastUpdateTimestamp: now } as const
+  const { producerId, nextProducerId } = transaction
+  if (nextProducerId === -1) return { ...transaction, ...rest }
+  const rotated = { producerId: nextProducerId, previousProducerId: producerId, nextProducerId: -1, producerEpoch: 0 }
+  return { ...transaction, ...rest, ...rotated }
 }
 
 export function isTimedOut({ status, startTimestamp, timeoutMs }: Transaction, now: number): boolean {
