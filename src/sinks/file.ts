@@ -88,8 +88,8 @@ interface OpenPart {
   file: DiskFile | undefined
   /** Bytes that the prepared file holds for certain. */
   written: number
-  /** A write failed midway: what stands behind `written` is to be cut off. */
-  torn: boolean
+  /** Bytes on their way to `written`. After a failure the same bytes go to the same place again, over what is torn there. */
+  chunk: Buffer | undefined
   pending: string
   records: number
 }
@@ -241,26 +241,30 @@ class FileSink implements Sink {
   #newPart(start: number): OpenPart {
     const name = `${offsetName(start)}.${this.#context.random.uuid()}.part`
     const pending = this.#options.header ? this.#encoder.header : ''
-    return { name, start, file: undefined, written: 0, torn: false, pending, records: 0 }
+    return { name, start, file: undefined, written: 0, chunk: undefined, pending, records: 0 }
   }
 
-  /** Moves what is pending to the prepared file. After an error it is all still pending. */
+  async #takePending(part: OpenPart): Promise<Buffer> {
+    const text = Buffer.from(part.pending)
+    const bytes = this.#options.gzip ? await compress(text) : text
+    part.pending = ''
+    return bytes
+  }
+
+  /** Moves what is pending to the prepared file. After an error it is all still held. */
   async #drain({ chain }: Partition, part: OpenPart): Promise<void> {
-    if (part.pending === '') return
     const path = chain.path(part.name)
     try {
       if (!part.file) {
         await chain.makeFolders()
         part.file = await this.#disk.open(path, 'create')
       }
-      const text = Buffer.from(part.pending)
-      const bytes = this.#options.gzip ? await compress(text) : text
-      if (part.torn) await part.file.truncate(part.written)
-      part.torn = true
-      await part.file.write([bytes], part.written)
-      part.torn = false
-      part.written += bytes.length
-      part.pending = ''
+      while (part.chunk || part.pending !== '') {
+        part.chunk ??= await this.#takePending(part)
+        await part.file.write([part.chunk], part.written)
+        part.written += part.chunk.length
+        part.chunk = undefined
+      }
     } catch (error) {
       throw diskError(error, 'cannot write', path)
     }
@@ -293,9 +297,7 @@ class FileSink implements Sink {
         await part.file!.sync()
         await part.file!.close()
       } catch (error) {
-        // After a failed sync the system may have thrown the data away and say at the next sync that all is well.
-        const said = `${chain.path(part.name)} did not reach the disk: ${(error as Error).message}. Nothing was lost`
-        throw new SinkRefusedError(`${said}; look at the disk, then start again`, error)
+        throw syncFailed(chain.path(part.name), error)
       }
     }
     const extension = `${this.#options.format}${this.#options.gzip ? '.gz' : ''}`
@@ -324,7 +326,10 @@ class FileSink implements Sink {
       partition.durable = intent.end
       partition.sealed = undefined
     } catch (error) {
-      throw diskError(error, 'cannot publish', join(chain.partitionFolder, intent.file ?? ''))
+      const path = join(chain.partitionFolder, intent.file ?? '')
+      throw (error as NodeJS.ErrnoException).code === 'EIO'
+        ? syncFailed(path, error)
+        : diskError(error, 'cannot publish', path)
     }
     await chain.sweep(intent.end).catch((error: unknown) => {
       this.#context.logger.warn({ err: error, ...topicPartition, folder: chain.folder }, 'old files not removed yet')
@@ -386,6 +391,12 @@ class FileSink implements Sink {
     if (!partition) throw new SinkSequenceError(topicPartition, 'it is not assigned')
     return partition
   }
+}
+
+/** After a failed sync the system may have thrown the data away, and say at the next sync that all is well. */
+function syncFailed(path: string, error: unknown): SinkRefusedError {
+  const said = `${path} did not reach the disk: ${(error as Error).message}. Nothing was lost`
+  return new SinkRefusedError(`${said}; look at the disk, then start again`, error)
 }
 
 export const fileSink = defineSink({

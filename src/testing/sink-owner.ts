@@ -15,9 +15,6 @@ import { type Random, seededRandom, systemRandom } from '../seams/random.ts'
 import { type Sink, type SinkContext, SinkFencedError, SinkRecordError, SinkUnavailableError } from '../sinks/sink.ts'
 import { type StepHook, steppingDisk, type SteppingDisk } from './stepping-disk.ts'
 
-/** How often an owner tries again when the store is not available. */
-const ATTEMPTS = 50
-
 /** Records in the log that child processes read. */
 export const CHILD_RECORDS = 3000
 
@@ -85,6 +82,8 @@ export interface OwnerOptions {
   readonly flushRecords?: number
   readonly seed?: number
   readonly context?: Partial<SinkContext>
+  /** How often a call is made again while the store is not available. Default 50. */
+  readonly attempts?: number
   /** What to do with a record that the sink refuses. Default `stop`. */
   readonly onPoison?: 'stop' | 'skip'
 }
@@ -231,6 +230,7 @@ export class SinkOwner {
   }
 
   async #call<T>(name: string, call: () => Promise<T>): Promise<T> {
+    const { attempts = 50 } = this.#options
     for (let attempt = 1; ; attempt++) {
       await this.#at(`before ${name}`)
       try {
@@ -238,7 +238,7 @@ export class SinkOwner {
         await this.#at(`after ${name}`)
         return result
       } catch (error) {
-        if (!(error instanceof SinkUnavailableError) || attempt === ATTEMPTS) throw error
+        if (!(error instanceof SinkUnavailableError) || attempt === attempts) throw error
         await systemClock.sleep(1)
       }
     }
