@@ -62,6 +62,7 @@ export async function loadPartition(folder: PartitionFolder): Promise<LoadedLog>
   const soundUpTo = clean ? cleanEnd.offset : Math.max(folder.recoveryPoint, segments[0]!.baseOffset)
   const snapshotOffset = await loadSnapshot(folder, names, soundUpTo, producers)
   if (clean && snapshotOffset === cleanEnd.offset) {
+    await segments.at(-1)!.loadIndexes()
     return {
       segments,
       logStartOffset,

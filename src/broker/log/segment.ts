@@ -116,6 +116,7 @@ export class Segment {
 
   /** Writes the batches with as few system calls as it takes, and syncs if told to. On an error nothing of them is in the segment. */
   async append(batches: readonly RecordBatch[], sync: boolean): Promise<void> {
+    await this.loadIndexes()
     if (this.#torn) await this.#cut()
     const position = this.sizeInBytes
     await this.#using(async (file) => {
@@ -460,8 +461,11 @@ function wholeBatches(
     const baseOffset = Number(chunk.readBigInt64BE(at))
     if (baseOffset >= before) break
     const size = 12 + chunk.readInt32BE(at + 8)
-    if (size < RECORD_BATCH_OVERHEAD) break
     const isFirst = at === start
+    if (size < RECORD_BATCH_OVERHEAD) {
+      if (isFirst) return { end: start, nextOffset, needed: Number.POSITIVE_INFINITY }
+      break
+    }
     if (at + size - start > maxBytes && !(isFirst && minOneBatch)) break
     if (at + size > chunk.length) {
       if (isFirst) return { end: start, nextOffset, needed: size }
