@@ -3,7 +3,7 @@
  *
  * A version that is not known is answered all the same, in version 0 and with error 35 and the range of this API alone (KIP-511), as
  * the client cannot know better yet; the dispatcher does that through `unsupportedApiVersions`.
- * Features are not offered: without `transaction.version` Java's producer speaks the transaction protocol of before KIP-890.
+ * The one feature is `transaction.version` 2: it makes Java's producer speak the transaction protocol of KIP-890.
  */
 import { codeOf } from '../../protocol/error-codes.ts'
 import { type ResponseInputOf } from '../../protocol/api.ts'
@@ -18,7 +18,15 @@ export function apiVersionsHandler(handlers: readonly Handler[]): Handler {
   return defineHandler(apiVersions, [0, 4], (request, { version }) => {
     const named = SOFTWARE_NAME.test(request.clientSoftwareName) && SOFTWARE_NAME.test(request.clientSoftwareVersion)
     if (version >= 3 && !named) return { errorCode: codeOf('INVALID_REQUEST'), apiKeys: [], throttleTimeMs: 0 }
-    return { errorCode: 0, apiKeys: apiKeys(), throttleTimeMs: 0 }
+    return {
+      errorCode: 0,
+      apiKeys: apiKeys(),
+      throttleTimeMs: 0,
+      // Clients of version 3 cannot bear a feature whose least version is 0 (KAFKA-17492).
+      supportedFeatures: version >= 4 ? [{ name: 'transaction.version', minVersion: 0, maxVersion: 2 }] : [],
+      finalizedFeaturesEpoch: 0,
+      finalizedFeatures: [{ name: 'transaction.version', minVersionLevel: 2, maxVersionLevel: 2 }],
+    }
   })
 }
 
