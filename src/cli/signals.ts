@@ -8,10 +8,12 @@ import { systemClock, type Clock } from '../seams/clock.ts'
 /** Ctrl-C reaches every process of the terminal, and npx and bin/sluice.js pass on what they get: one press, several signals. */
 const SAME_PRESS_MS = 100
 
-/** Calls `onFirst` once. Answers how to stop listening. */
+/** Calls `onFirst` once. Answers how to say that all is done: signals that still come then change nothing. */
 export function onTermination(onFirst: (signal: NodeJS.Signals) => void, clock: Clock = systemClock): () => void {
   let first: { signal: NodeJS.Signals; at: number } | undefined
+  let isOver = false
   const listener = (signal: NodeJS.Signals) => {
+    if (isOver) return
     if (!first) {
       first = { signal, at: clock.monotonic() }
       return onFirst(signal)
@@ -22,7 +24,6 @@ export function onTermination(onFirst: (signal: NodeJS.Signals) => void, clock: 
   process.on('SIGINT', listener)
   process.on('SIGTERM', listener)
   return () => {
-    process.off('SIGINT', listener)
-    process.off('SIGTERM', listener)
+    isOver = true
   }
 }

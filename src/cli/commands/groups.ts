@@ -85,15 +85,21 @@ async function describe(args: readonly string[], options: DescribeOptions): Prom
   await withAdmin(options, async (admin) => {
     const groups = await chosen(admin, args, options)
     if (groups.length === 0) return options.json ? printJson([]) : void process.stderr.write('there are no groups\n')
-    const descriptions = [...(await admin.describeGroups(groups)).orThrow().values()]
-    const missing = descriptions.filter(({ state }) => state === 'Dead')
-    if (missing.length > 0) {
-      throw new CommandError(`there is no group ${missing.map(({ groupId }) => `"${groupId}"`).join(', ')}`)
-    }
+    const described = await admin.describeGroups(groups)
+    const missing = groups.filter(
+      (group) => described.values.get(group)?.state === 'Dead' || isNotFound(described.failures.get(group)),
+    )
+    if (missing.length > 0) throw new CommandError(`there is no group ${missing.map((one) => `"${one}"`).join(', ')}`)
+    const descriptions = [...described.orThrow().values()]
     if (options.state) return printStates(descriptions, options)
     if (options.members) return printMembers(descriptions, options)
     await printOffsets(admin, descriptions, options)
   })
+}
+
+/** Brokers before 4.0 describe a group that does not exist as `Dead`, later ones refuse. */
+function isNotFound(error: Error | undefined): boolean {
+  return (error as { code?: string } | undefined)?.code === 'KAFKA_GROUP_ID_NOT_FOUND'
 }
 
 function printStates(descriptions: readonly GroupDescription[], { json }: Options): void {
@@ -211,7 +217,8 @@ async function resetAll(
     const rows: { group: string; topic: string; partition: number; before: number | undefined; newOffset: number }[] =
       []
     for (const group of groups) {
-      const { state } = (await admin.describeGroups([group])).get(group)
+      const described = await admin.describeGroups([group])
+      const state = isNotFound(described.failures.get(group)) ? 'Dead' : described.get(group).state
       if (state !== 'Empty' && state !== 'Dead') {
         throw new CommandError(
           `the group "${group}" is ${state}: its members would overwrite what is set. Stop them first, then wait until session.timeout.ms has passed`,
