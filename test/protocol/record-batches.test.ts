@@ -269,6 +269,7 @@ describe('RecordCursor', () => {
       ['header count below zero', 76, 1],
       ['headers beyond the record', 76, 60],
       ['the same offset twice', 61 + 16 + 3, 0],
+      ['an offset behind the last', 61 + 16 + 3, 2 * 5],
     ]
     for (const [name, at, byte] of cases) {
       const bytes = forged(written(), (copy) => (copy[at] = byte))

@@ -35,6 +35,7 @@ export class RecordCursor {
   /** Records not yet passed. */
   #left: number
   #previousDelta = -1
+  readonly #lastDelta: number
 
   /** The records of a control batch are no application's: such a cursor is exhausted from the start. */
   constructor(batch: RecordBatch, topic: string, partition: number, options: RecordCursorOptions = {}) {
@@ -44,6 +45,7 @@ export class RecordCursor {
     this.#checkCrcs = options.checkCrcs ?? true
     this.#maxDecompressedBytes = options.maxDecompressedBytes ?? MAX_DECOMPRESSED_BYTES
     this.#buffer = batch.buffer
+    this.#lastDelta = batch.lastOffset - batch.baseOffset
     this.#left = batch.isControl ? 0 : batch.count
   }
 
@@ -94,8 +96,9 @@ export class RecordCursor {
     this.#position++ // Attributes, of which none is in use.
     const timestampDelta = this.#timestampDelta()
     const offsetDelta = this.#varint()
-    if (offsetDelta <= this.#previousDelta) {
-      throw new CorruptBatchError(`a record has the offset delta ${offsetDelta} after ${this.#previousDelta}`)
+    if (offsetDelta <= this.#previousDelta || offsetDelta > this.#lastDelta) {
+      const bounds = `${this.#previousDelta} and up to ${this.#lastDelta}`
+      throw new CorruptBatchError(`a record has the offset delta ${offsetDelta} after ${bounds}`)
     }
     let record: ConsumerRecord | undefined
     if (offsetDelta >= firstDelta) {
