@@ -144,7 +144,8 @@ export class Segment {
 
   #took(batch: RecordBatch): void {
     const { lastOffset, maxTimestamp } = batch
-    if (maxTimestamp > this.largestTimestamp) {
+    // A batch that compaction left empty has no record of that time.
+    if (maxTimestamp > this.largestTimestamp && batch.count > 0) {
       this.largestTimestamp = maxTimestamp
       this.offsetOfLargestTimestamp = lastOffset
     }
