@@ -113,14 +113,14 @@ export class Commits {
   async(offsets: readonly OffsetEntry[], callback?: OffsetCommitCallback): void {
     const { groupOffsets, cluster, metrics } = this.#parts
     metrics.commits++
-    const done = (error: Error | undefined) => {
+    const settle = (error: Error | undefined) => {
       if (callback) this.#completed.push(() => callback(offsets, error))
       else if (error) cluster.seams.logger.error({ error: error.message }, 'an asynchronous commit failed')
     }
     this.#track(
       groupOffsets.commitOnce(offsets, this.#abort.signal).then(
-        () => done(undefined),
-        (error: unknown) => done(isRetriable(error) ? new RetriableCommitFailedError(error) : (error as Error)),
+        () => settle(undefined),
+        (error: unknown) => settle(isRetriable(error) ? new RetriableCommitFailedError(error) : (error as Error)),
       ),
     )
   }

@@ -309,8 +309,7 @@ export class Consumer {
     if (negative)
       throw new InvalidArgumentError(`${negative[1]} is no timestamp to look for: milliseconds from 0 on are`)
     const all = await this.#blocking('offsetsForTimes', options, (limits) => this.#parts.lookup.find(questions, limits))
-    for (const [topicPartition, { offset }] of [...all]) if (offset < 0) all.delete(topicPartition)
-    return all
+    return new TopicPartitionMap([...all].filter(([, { offset }]) => offset >= 0))
   }
 
   beginningOffsets(

@@ -256,7 +256,7 @@ export class Fetcher {
     asked: ReadonlyMap<string, Asked>,
   ): void {
     const { cluster } = this.#parts
-    const { name } = errorOf(response.errorCode)
+    const name: string = errorOf(response.errorCode).name
     switch (name) {
       case 'NONE':
         leader.session.succeeded(response.sessionId)
@@ -304,15 +304,13 @@ export class Fetcher {
 
   #takeError(partition: AssignedPartition, answer: PartitionResponse): void {
     const { cluster, config } = this.#parts
-    const error = errorOf(answer.errorCode)
-    switch (error.name) {
+    const name: string = errorOf(answer.errorCode).name
+    switch (name) {
       case 'OFFSET_OUT_OF_RANGE':
         partition.buffer.fail(new OutOfRange(partition.buffer.fetchOffset))
         return
       case 'TOPIC_AUTHORIZATION_FAILED':
       case 'UNSUPPORTED_COMPRESSION_TYPE':
-        partition.buffer.fail(new KafkaError(answer.errorCode, `Fetching records of ${nameOf(partition)}`))
-        return
       case 'CORRUPT_MESSAGE':
         partition.buffer.fail(new KafkaError(answer.errorCode, `Fetching records of ${nameOf(partition)}`))
         return
@@ -325,10 +323,7 @@ export class Fetcher {
           cluster.markStale()
           partition.notBeforeMs = cluster.seams.clock.monotonic() + config['retry.backoff.ms']
         }
-        cluster.seams.logger.debug(
-          { partition: nameOf(partition), error: error.name },
-          'a partition could not be fetched',
-        )
+        cluster.seams.logger.debug({ partition: nameOf(partition), error: name }, 'a partition could not be fetched')
       }
     }
   }

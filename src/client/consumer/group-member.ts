@@ -209,10 +209,10 @@ export class GroupMember {
     this.#last = undefined
     this.#pollTimer?.cancel()
     this.#pollTimer = undefined
-    const farewell = this.#membership
-      .handle({ type: 'leave', reason })
-      .map((action) => (action.type === 'send-leave' ? this.#sendLeave(action, timeoutMs) : this.#run(action)))
-    await Promise.all(farewell)
+    for (const action of this.#membership.handle({ type: 'leave', reason })) {
+      if (action.type === 'send-leave') await this.#sendLeave(action, timeoutMs)
+      else this.#run(action)
+    }
   }
 
   close(): void {
@@ -268,7 +268,7 @@ export class GroupMember {
   }
 
   #dispatch(event: MembershipEvent): void {
-    for (const action of this.#membership.handle(event)) void this.#run(action)
+    for (const action of this.#membership.handle(event)) this.#run(action)
     if (event.type !== 'poll') this.#parts.signal.notify()
   }
 

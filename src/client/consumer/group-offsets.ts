@@ -4,7 +4,7 @@
  * An error of the coordinator (NOT_COORDINATOR, loading, unreachable) says nothing about offsets: it is tried again until the time is over, and
  * never read as "nothing committed". Only an answer without an offset is that.
  */
-import { errorOf, KafkaError, type ErrorName } from '../../protocol/error-codes.ts'
+import { errorOf, KafkaError } from '../../protocol/error-codes.ts'
 import { offsetCommit, offsetFetch } from '../../protocol/messages/index.ts'
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 import { type Cluster } from '../cluster.ts'
@@ -169,7 +169,7 @@ export class GroupOffsets {
     const doing = `Committing the offset of ${partition} for the group ${this.#parts.groupId}`
     const cause = this.#coordinatorError(errorCode, doing)
     const { isRejoining } = this.#parts.onRefused(identity, errorCode)
-    const name: ErrorName = cause.error.name
+    const name: string = cause.error.name
     switch (name) {
       case 'REBALANCE_IN_PROGRESS':
         return new RebalanceInProgressError(cause)

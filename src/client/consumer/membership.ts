@@ -19,7 +19,7 @@
  * The generation is lost (`generationId` is -1) when the coordinator no longer knows it or the member left by itself. Whatever was owned under it
  * is lost with it, which the next `prepare` action says.
  */
-import { codeOf, errorOf, type ErrorName } from '../../protocol/error-codes.ts'
+import { codeOf, errorOf } from '../../protocol/error-codes.ts'
 
 export const NO_GENERATION_ID = -1
 
@@ -216,7 +216,7 @@ export class Membership {
   }
 
   #joinAnswered(answer: JoinAnswer, nowMs: number): readonly MembershipAction[] {
-    const name = errorOf(answer.errorCode).name
+    const name: string = errorOf(answer.errorCode).name
     switch (name) {
       case 'NONE':
         return this.#joined(answer)
@@ -258,7 +258,7 @@ export class Membership {
   }
 
   #syncAnswered(errorCode: number, assignment: Buffer, nowMs: number): readonly MembershipAction[] {
-    const name = errorOf(errorCode).name
+    const name: string = errorOf(errorCode).name
     switch (name) {
       case 'NONE':
         this.#failures = 0
@@ -281,7 +281,7 @@ export class Membership {
   }
 
   #heartbeatAnswered(errorCode: number): readonly MembershipAction[] {
-    const name = errorOf(errorCode).name
+    const name: string = errorOf(errorCode).name
     switch (name) {
       case 'NONE':
         return none
@@ -305,7 +305,7 @@ export class Membership {
   }
 
   #commitRefused(errorCode: number): readonly MembershipAction[] {
-    const name: ErrorName = errorOf(errorCode).name
+    const name: string = errorOf(errorCode).name
     switch (name) {
       case 'REBALANCE_IN_PROGRESS':
         this.#rejoinReason ??= 'a commit met a rebalance'

@@ -40,13 +40,12 @@ export class ListenerCalls {
   async call(which: Callback, partitions: readonly TopicPartition[]): Promise<void> {
     const listener = this.#listener
     if (!listener) return
-    const callback =
-      which === 'onPartitionsLost' ? (listener.onPartitionsLost ?? listener.onPartitionsRevoked) : listener[which]
-    if (!callback) return
+    const named = which === 'onPartitionsLost' && !listener.onPartitionsLost ? 'onPartitionsRevoked' : which
+    if (!listener[named]) return
     const plain = partitions.map(({ topic, partition }) => ({ topic, partition }))
     this.#running++
     try {
-      await callback.call(listener, plain)
+      await listener[named](plain)
     } catch (error) {
       if (!this.#failed) this.#error = error
       this.#failed = true

@@ -17,7 +17,7 @@ export class WakeSignal {
 
   /** Ends every wait. */
   notify(): void {
-    for (const end of [...this.#waiting]) end()
+    for (const end of Array.from(this.#waiting)) end()
   }
 
   wakeup(): void {

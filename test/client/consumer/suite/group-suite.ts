@@ -8,7 +8,7 @@ import { at, awaitAssignment, casesOf, consume, type Environment, named, pollUnt
 /** Writes down what is called, as `assigned t-0 t-1`. */
 function recorder(into: string[], name = ''): RebalanceListener {
   const note = (what: string) => (partitions: readonly { topic: string; partition: number }[]) =>
-    void into.push([`${name}${what}`, ...partitions.map(({ partition }) => partition).sort()].join(' '))
+    void into.push([`${name}${what}`, ...partitions.map(({ partition }) => String(partition)).sort()].join(' '))
   return {
     onPartitionsAssigned: note('assigned'),
     onPartitionsRevoked: note('revoked'),
@@ -268,11 +268,11 @@ export function groupSuite(environment: Environment): void {
           'max.poll.records': 50,
         }
         const processed = new Map<string, number>()
-        let stop = false
+        const stopping = new AbortController()
         const work = async (rounds: number) => {
           const consumer = f.consumer(settings)
           consumer.subscribe([topic])
-          for (let round = 0; !stop && round < rounds;) {
+          for (let round = 0; !stopping.signal.aborted && round < rounds;) {
             const records = await consumer.poll(50)
             const batch = [...records]
             // Committed first, then counted: a commit that is refused leaves the records to the next owner.
@@ -301,7 +301,7 @@ export function groupSuite(environment: Environment): void {
         const members = [work(Infinity), work(10), work(Infinity), work(5).then(() => work(Infinity))]
         await producing
         await until(() => processed.size >= total, { withinMs: 60_000, what: 'every record is processed' }).finally(
-          () => (stop = true),
+          () => stopping.abort(),
         )
         await Promise.all(members)
         assert.equal(processed.size, total)
