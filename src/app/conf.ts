@@ -88,7 +88,7 @@ export function checkConf(values: unknown, file: string, options: ConfOptions): 
 /** How a value is shown in a message: short, and never whole secrets or pages. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing'
-  const text = JSON.stringify(value) ?? String(value)
+  const text = JSON.stringify(value) ?? typeof value
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
@@ -247,7 +247,7 @@ function readCommit(entry: EntryReader): CommitStrategy {
   const commit = entry.choice('commit', ['auto', 'sync', 'async', 'record'])
   const enabled = entry.values['enable.auto.commit']
   if (enabled === undefined) return commit ?? 'auto'
-  const text = String(enabled).toLowerCase()
+  const text = typeof enabled === 'string' ? enabled.toLowerCase() : shown(enabled)
   // A value that is neither is said by the check of the consumer's properties.
   if (text !== 'true' && text !== 'false') return commit ?? 'auto'
   const isAuto = text === 'true'

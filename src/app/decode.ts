@@ -8,15 +8,14 @@ export type ValueDecoder = (record: ConsumerRecord) => unknown
 
 const shownCharacters = 60
 
+const decoders: Readonly<Record<ValueType, ValueDecoder>> = {
+  string: (record) => record.valueText(),
+  bytes: (record) => record.value,
+  json: decodeJson,
+}
+
 export function valueDecoder(type: ValueType): ValueDecoder {
-  switch (type) {
-    case 'string':
-      return (record) => record.valueText()
-    case 'bytes':
-      return (record) => record.value
-    case 'json':
-      return decodeJson
-  }
+  return decoders[type]
 }
 
 function decodeJson(record: ConsumerRecord): unknown {

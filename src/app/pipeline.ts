@@ -26,7 +26,8 @@ import type { Logger } from '../seams/logger.ts'
 import type { Random } from '../seams/random.ts'
 import { guarantees, type Guarantee, type Opened, type Sink, type ValueType } from '../sinks/sink.ts'
 import { backoffMs } from './backoff.ts'
-import { type AssignmentListener, type ConsumerPort, type PartitionOffset } from './consumer-port.ts'
+import { Committer, type DurableOffset } from './committer.ts'
+import type { AssignmentListener, ConsumerPort } from './consumer-port.ts'
 import type { CommitStrategy } from './conf.ts'
 import { valueDecoder } from './decode.ts'
 import { GuaranteeError, OffsetOutsideLogError } from './errors.ts'
@@ -82,7 +83,6 @@ interface Partition {
   /** Where to read when nothing else says: the first record that came before the partition was placed. */
   arrived: number | undefined
   isPaused: boolean
-  committed: number | undefined
   attempts: number
   /** clock.monotonic() before which placing is not tried again. */
   retryAt: number
@@ -90,6 +90,7 @@ interface Partition {
 
 export class Pipeline {
   readonly #options: PipelineOptions
+  readonly #committer: Committer
   readonly #partitions = new TopicPartitionMap<Partition>()
   readonly #stop = new AbortController()
   /** Aborts when what was read and not yet written is given up, so that the rest of the time is for flush and commit. */
@@ -100,21 +101,19 @@ export class Pipeline {
   #laneContext: LaneContext | undefined
   #failure: Error | undefined
   #changed: { promise: Promise<void>; resolve: () => void } = Promise.withResolvers<void>()
-  #commitWaiters: (() => void)[] = []
-  #isCommitting = false
-  #lastCommitAt = 0
   #polled = 0
   #storedBefore = 0
-  #committedRecords = 0
 
   constructor(options: PipelineOptions) {
+    const { port, clock, logger, consumer } = options
     this.#options = options
+    this.#committer = new Committer(port, clock, logger, consumer)
   }
 
   get counts(): PipelineCounts {
     let stored = this.#storedBefore
     for (const { lane } of this.#partitions.values()) stored += lane?.storedRecords ?? 0
-    return { polled: this.#polled, stored, committed: this.#committedRecords }
+    return { polled: this.#polled, stored, committed: this.#committer.count }
   }
 
   /** What the store really promises; undefined before it was opened. */
@@ -189,7 +188,7 @@ export class Pipeline {
       onChange: () => this.#laneChanged(),
       afterFlush: this.#options.commit === 'record' && !this.#opened.flushHint ? () => this.#nextCommit() : undefined,
     }
-    this.#lastCommitAt = clock.monotonic()
+    this.#committer.isMirror = this.#storeOwnsOffsets
   }
 
   /** The sink's own pace where it has one, else the application's `commit`; the conf's `flush.*` above both. */
@@ -241,7 +240,9 @@ export class Pipeline {
 
   #pollMs(): number {
     for (const { lane, isPaused } of this.#partitions.values()) if (!lane || isPaused) return SHORT_POLL_MS
-    return this.#isDirty() ? Math.min(POLL_MS, this.#options.autoCommitIntervalMs) : POLL_MS
+    return this.#committer.dirty(this.#durable()).length > 0
+      ? Math.min(POLL_MS, this.#options.autoCommitIntervalMs)
+      : POLL_MS
   }
 
   /** Lanes that stopped by themselves: begin anew where the store stands, or end the application. */
@@ -340,7 +341,7 @@ export class Pipeline {
     // Without a position anywhere the consumer begins by auto.offset.reset.
     if (start !== undefined) port.seek(topicPartition, start)
     partition.lane = new PartitionLane(topicPartition, start, this.#laneContext!, poison)
-    partition.committed = committed
+    this.#committer.begin(topicPartition, committed)
     partition.arrived = undefined
     partition.isPaused = false
     port.resume([topicPartition])
@@ -390,93 +391,35 @@ export class Pipeline {
     const until = clock.monotonic() + maxPollIntervalMs / 4
     const lanes = () => [...this.#partitions.values()].flatMap(({ lane }) => lane ?? [])
     while (lanes().some(({ isIdle }) => !isIdle) && clock.monotonic() < until && !this.#stop.signal.aborted) {
-      if (this.#commitWaiters.length > 0) await this.#commitNow(this.#dirty())
+      if (this.#committer.hasWaiters) await this.#commitDurable()
       if (lanes().every(({ isIdle, state }) => isIdle || state.kind !== 'running')) break
       this.#changed = Promise.withResolvers<void>()
       const pause = new AbortController()
       await Promise.race([this.#changed.promise, clock.sleep(SHORT_POLL_MS, pause.signal)])
       pause.abort()
     }
-    if (commit === 'async') this.#commitInBackground(this.#dirty())
-    else await this.#commitNow(this.#dirty())
+    if (commit === 'async') this.#committer.inBackground(this.#committer.dirty(this.#durable()))
+    else await this.#commitDurable()
   }
 
   /** `commit: record`: what the lane waits for after each flush. A partition that is given up does not wait. */
   #nextCommit(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#commitWaiters.push(resolve)
+    const committed = this.#committer.next()
     this.#signalChange()
-    return promise
+    return committed
   }
 
-  #releaseCommitWaiters(): void {
-    for (const resolve of this.#commitWaiters.splice(0)) resolve()
+  *#durable(among: Iterable<Partition> = this.#partitions.values()): Generator<DurableOffset> {
+    for (const { lane, topicPartition } of among) yield { topicPartition, durable: lane?.durable }
   }
 
-  #dirty(among: Iterable<Partition> = this.#partitions.values()): PartitionOffset[] {
-    const offsets: PartitionOffset[] = []
-    for (const { lane, topicPartition, committed } of among) {
-      const durable = lane?.durable
-      if (durable !== undefined && durable !== committed) offsets.push({ topicPartition, offset: durable })
-    }
-    return offsets
-  }
-
-  #isDirty(): boolean {
-    return this.#dirty().length > 0
+  #commitDurable(): Promise<void> {
+    return this.#committer.now(this.#committer.dirty(this.#durable()))
   }
 
   #commitIfDue(): void {
-    const { clock, autoCommitIntervalMs } = this.#options
-    if (this.#isStepwise || clock.monotonic() - this.#lastCommitAt < autoCommitIntervalMs) return
-    this.#commitInBackground(this.#dirty())
-  }
-
-  #commitInBackground(offsets: readonly PartitionOffset[]): void {
-    if (offsets.length === 0 || this.#isCommitting) return
-    this.#isCommitting = true
-    this.#lastCommitAt = this.#options.clock.monotonic()
-    this.#options.port.commitAsync(offsets, (error) => {
-      this.#isCommitting = false
-      if (error) this.#commitFailed(offsets, error)
-      else this.#noteCommitted(offsets)
-    })
-  }
-
-  /** A commit that fails is no failure of the application's: it is repeated with the next, or the next owner reads again from the one before. */
-  async #commitNow(offsets: readonly PartitionOffset[]): Promise<void> {
-    try {
-      if (offsets.length > 0) await this.#options.port.commitSync(offsets)
-      this.#noteCommitted(offsets)
-    } catch (error) {
-      this.#commitFailed(offsets, error as Error)
-    } finally {
-      this.#lastCommitAt = this.#options.clock.monotonic()
-      this.#releaseCommitWaiters()
-    }
-  }
-
-  #noteCommitted(offsets: readonly PartitionOffset[]): void {
-    for (const { topicPartition, offset } of offsets) {
-      const partition = this.#partitions.get(topicPartition)
-      if (partition && (partition.committed === undefined || offset > partition.committed)) {
-        this.#committedRecords += offset - (partition.committed ?? offset)
-        partition.committed = offset
-      }
-    }
-  }
-
-  #commitFailed(offsets: readonly PartitionOffset[], error: Error): void {
-    const names = offsets
-      .map(({ topicPartition, offset }) => `${topicPartitionKey(topicPartition)} to ${offset}`)
-      .join(', ')
-    const then = this.#storeOwnsOffsets
-      ? 'The store has them; only lag tools will see it later'
-      : 'They are stored; without a later commit the next owner stores them again'
-    this.#options.logger.warn(
-      { consumer: this.#options.consumer },
-      `committing ${names} failed: ${error.message}. ${then}`,
-    )
+    if (this.#isStepwise || this.#committer.msSinceLast < this.#options.autoCommitIntervalMs) return
+    this.#committer.inBackground(this.#committer.dirty(this.#durable()))
   }
 
   readonly #listener: AssignmentListener = {
@@ -489,7 +432,6 @@ export class Pipeline {
           restartAt: undefined,
           arrived: undefined,
           isPaused: false,
-          committed: undefined,
           attempts: 0,
           retryAt: 0,
         })
@@ -522,9 +464,9 @@ export class Pipeline {
   async #release(topicPartitions: readonly TopicPartition[], signal: AbortSignal, drain?: AbortSignal): Promise<void> {
     const held = this.#take(topicPartitions)
     if (held.length === 0) return
-    this.#releaseCommitWaiters()
-    await Promise.all(held.map(({ lane }) => lane?.close(signal, drain)))
-    this.#releaseCommitWaiters()
+    this.#committer.releaseWaiters()
+    await Promise.all(held.map(async ({ lane }) => lane?.close(signal, drain)))
+    this.#committer.releaseWaiters()
     const placed = held.filter(({ lane }) => lane)
     const positions =
       placed.length === 0
@@ -533,18 +475,15 @@ export class Pipeline {
             placed.map(({ topicPartition }) => topicPartition),
             'revoked',
           )
-    const offsets = new TopicPartitionMap(
-      this.#dirty(held).map(({ topicPartition, offset }) => [topicPartition, offset]),
-    )
-    for (const { topicPartition, durable } of positions) {
-      const known = offsets.get(topicPartition)
-      if (durable !== undefined && (known === undefined || durable > known)) offsets.set(topicPartition, durable)
+    // The sink has flushed too, after the lanes: the later of both counts.
+    const durable = new TopicPartitionMap([...this.#durable(held)].map((one) => [one.topicPartition, one.durable]))
+    for (const one of positions) {
+      const known = durable.get(one.topicPartition)
+      if (one.durable !== undefined && one.durable > (known ?? -1)) durable.set(one.topicPartition, one.durable)
     }
-    const committed = new TopicPartitionMap(held.map((one) => [one.topicPartition, one.committed]))
-    const dirty = [...offsets]
-      .filter(([topicPartition, offset]) => committed.get(topicPartition) !== offset)
-      .map(([topicPartition, offset]) => ({ topicPartition, offset }))
-    if (dirty.length > 0) await this.#commitNow(dirty)
+    const offsets = [...durable].map(([topicPartition, durable]) => ({ topicPartition, durable }))
+    const dirty = this.#committer.dirty(offsets)
+    if (dirty.length > 0) await this.#committer.now(dirty)
     this.#forget(held)
   }
 
@@ -552,8 +491,8 @@ export class Pipeline {
   async #abandon(topicPartitions: readonly TopicPartition[]): Promise<void> {
     const held = this.#take(topicPartitions)
     if (held.length === 0) return
-    this.#releaseCommitWaiters()
-    await Promise.all(held.map(({ lane }) => lane?.abort()))
+    this.#committer.releaseWaiters()
+    await Promise.all(held.map(async ({ lane }) => lane?.abort()))
     const placed = held.filter(({ lane }) => lane).map(({ topicPartition }) => topicPartition)
     if (placed.length > 0) await this.#options.sink.revoked(placed, 'lost')
     this.#forget(held)
@@ -567,6 +506,7 @@ export class Pipeline {
     for (const { topicPartition, lane } of held) {
       this.#storedBefore += lane?.storedRecords ?? 0
       this.#partitions.delete(topicPartition)
+      this.#committer.forget(topicPartition)
     }
     this.#options.onAssignment?.([...this.#partitions.keys()])
   }

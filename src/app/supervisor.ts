@@ -197,16 +197,14 @@ export class Supervisor {
 
   async #reportUntilEnded(): Promise<void> {
     const { clock, onStatus, reportEveryMs } = this.#options
-    let isOver = false
     const over = new AbortController()
-    const ended = this.#ended.promise.then(() => {
-      isOver = true
-      over.abort()
-    })
-    while (onStatus && reportEveryMs && !isOver) {
-      await clock.sleep(reportEveryMs, over.signal)
-      for (const { handle, status } of this.#slots) if (status.state === 'running') handle?.post({ type: 'report' })
-      onStatus(this.consumers)
+    const ended = this.#ended.promise.then(() => over.abort())
+    if (onStatus && reportEveryMs !== undefined) {
+      while (!over.signal.aborted) {
+        await clock.sleep(reportEveryMs, over.signal)
+        for (const { handle, status } of this.#slots) if (status.state === 'running') handle?.post({ type: 'report' })
+        onStatus(this.consumers)
+      }
     }
     await ended
   }

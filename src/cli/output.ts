@@ -9,7 +9,7 @@ export function formatTable(headings: readonly string[], rows: readonly (readonl
     headings,
     ...rows.map((row) => row.map((cell) => (cell === null || cell === undefined ? '-' : String(cell)))),
   ]
-  const widths = headings.map((_, column) => Math.max(...cells.map((row) => [...(row[column] ?? '')].length)))
+  const widths = headings.map((_, column) => Math.max(...cells.map((row) => lengthOf(row[column] ?? ''))))
   const isNumeric = headings.map(
     (_, column) =>
       rows.length > 0 && rows.every((row) => row[column] == null || /^(?:-|-?[\d,.]+)$/.test(String(row[column]))),
@@ -18,13 +18,18 @@ export function formatTable(headings: readonly string[], rows: readonly (readonl
     .map((row) =>
       row
         .map((cell, column) => {
-          const space = ' '.repeat(widths[column]! - [...cell].length)
+          const space = ' '.repeat(widths[column]! - lengthOf(cell))
           return isNumeric[column] ? space + cell : cell + space
         })
         .join('  ')
         .trimEnd(),
     )
     .join('\n')
+}
+
+/** Characters, not UTF-16 units: names may be in any script. */
+function lengthOf(text: string): number {
+  return Array.from(text).length
 }
 
 export function print(text: string): void {
@@ -63,7 +68,7 @@ export class Progress {
   readonly #isShown: boolean
   #lastAt = 0
 
-  constructor(isShown = process.stderr.isTTY === true) {
+  constructor(isShown = process.stderr.isTTY) {
     this.#isShown = isShown
   }
 

@@ -43,22 +43,17 @@ export function targetOf(options: ResetOptions, now: number): Target {
   if (given.length !== 1) {
     throw new UsageError(`say exactly one of ${offsetTargets.map(([flags]) => flags.split(' ')[0]).join(', ')}`)
   }
-  switch (given[0]!) {
-    case 'toEarliest':
-      return { kind: 'spec', spec: 'earliest' }
-    case 'toLatest':
-      return { kind: 'spec', spec: 'latest' }
-    case 'toCurrent':
-      return { kind: 'current' }
-    case 'toOffset':
-      return { kind: 'offset', offset: integer(options.toOffset!, '--to-offset', /^\d+$/) }
-    case 'shiftBy':
-      return { kind: 'shift', by: integer(options.shiftBy!, '--shift-by', /^[+-]?\d+$/) }
-    case 'toDatetime':
-      return { kind: 'spec', spec: timeOf(options.toDatetime!) }
-    case 'byDuration':
-      return { kind: 'spec', spec: now - durationMs(options.byDuration!) }
-  }
+  return targets[given[0]!](options, now)
+}
+
+const targets: Readonly<Record<(typeof targetNames)[number], (options: ResetOptions, now: number) => Target>> = {
+  toEarliest: () => ({ kind: 'spec', spec: 'earliest' }),
+  toLatest: () => ({ kind: 'spec', spec: 'latest' }),
+  toCurrent: () => ({ kind: 'current' }),
+  toOffset: ({ toOffset }) => ({ kind: 'offset', offset: integer(toOffset!, '--to-offset', /^\d+$/) }),
+  shiftBy: ({ shiftBy }) => ({ kind: 'shift', by: integer(shiftBy!, '--shift-by', /^[+-]?\d+$/) }),
+  toDatetime: ({ toDatetime }) => ({ kind: 'spec', spec: timeOf(toDatetime!) }),
+  byDuration: ({ byDuration }, now) => ({ kind: 'spec', spec: now - durationMs(byDuration!) }),
 }
 
 function integer(text: string, option: string, form: RegExp): number {
@@ -146,15 +141,10 @@ function wantedOffset(
   current: number | undefined,
   found: ((one: TopicPartition) => number) | undefined,
 ): number {
-  switch (target.kind) {
-    case 'spec':
-      return found!(one)
-    case 'offset':
-      return target.offset
-    case 'current':
-    case 'shift':
-      if (current === undefined)
-        throw new CommandError(`the group has no committed offset of ${topicPartitionKey(one)} to begin from`)
-      return target.kind === 'current' ? current : current + target.by
+  if (target.kind === 'spec') return found!(one)
+  if (target.kind === 'offset') return target.offset
+  if (current === undefined) {
+    throw new CommandError(`the group has no committed offset of ${topicPartitionKey(one)} to begin from`)
   }
+  return target.kind === 'current' ? current : current + target.by
 }

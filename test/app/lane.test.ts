@@ -84,7 +84,7 @@ await test('lane: a value that is not JSON stops it, with everything before stor
 
 await test('lane: a record that the sink refuses is cut out of its batch, and stops it', async () => {
   const sink = fakeSink()
-  const write = sink.write
+  const write = (batch: SinkBatch) => sink.write(batch)
   const refusing = {
     ...sink,
     write: async (batch: SinkBatch) => {
@@ -132,7 +132,7 @@ await test('lane: a store that is down is tried again, loudly, until it is back'
   const clock = new VirtualClock()
   let failures = 3
   const sink = fakeSink()
-  const flush = sink.flush
+  const flush: Sink['flush'] = (...args) => sink.flush(...args)
   const flaky: Sink = {
     ...sink,
     flush: async (...args) => {
@@ -213,7 +213,7 @@ await test('lane: a reader of the output that has gone ends it without a failure
 await test('lane: closing drops what was not written and flushes what was', async () => {
   const release = Promise.withResolvers<void>()
   const sink = fakeSink()
-  const write = sink.write
+  const write = (batch: SinkBatch) => sink.write(batch)
   const slow: Sink = {
     ...sink,
     write: async (batch) => {

@@ -365,7 +365,8 @@ await test('run: a store that is down is said, and a second signal ends the wait
   const database = join(directory, 'locked.db')
   const sink = { type: 'sqlite', database, table: 'rows', columns: ['a'], 'flush.records': 1, 'busy.timeout.ms': 10 }
   await sluice(t, servers, ['topics', 'create', 'rows'])
-  const application = { topic: 'rows', 'group.id': 'g', value: 'json', sink, 'bootstrap.servers': servers }
+  const quick = { 'session.timeout.ms': 1000, 'heartbeat.interval.ms': 200 }
+  const application = { topic: 'rows', 'group.id': 'g', value: 'json', sink, 'bootstrap.servers': servers, ...quick }
   await writeFile(conf, JSON.stringify(application))
   const running = new SluiceProcess(t, ['run', conf])
   await running.says(/owns rows-0/, 'stderr')

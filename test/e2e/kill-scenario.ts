@@ -30,6 +30,7 @@ export interface KillOptions {
 }
 
 const PARTITIONS = 4
+const betweenSendsMs = 20
 const TOPIC = 'flights'
 
 export async function killScenario(
@@ -52,7 +53,8 @@ export async function killScenario(
   const start = () => new SluiceProcess(t, ['run', conf], { cwd: directory })
   const processes: [SluiceProcess, SluiceProcess] = [start(), start()]
   for (let index = 0; index < options.kills; index++) {
-    await sleep(200 + random.next() * 1300)
+    const untilNextMs = 200 + random.next() * 1300
+    await sleep(untilNextMs)
     await options.beforeKill?.(index)
     const which = random.next() < 0.5 ? 0 : 1
     assertRunning(processes[which])
@@ -130,8 +132,7 @@ async function produce(bootstrapServers: string, stop: AbortSignal): Promise<num
         })),
       )
       produced += 40
-      await new Promise((resolve) => setImmediate(resolve))
-      await sleep(stop.aborted ? 0 : Math.max(5, 20))
+      await sleep(stop.aborted ? 0 : betweenSendsMs)
     }
   } finally {
     await producer.close({ timeoutMs: 30_000 })

@@ -202,10 +202,17 @@ export class SimulatedPort implements ConsumerPort {
   }
 
   commitAsync(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): void {
-    this.commitSync(offsets).then(
-      () => done(undefined),
-      (error: Error) => done(error),
-    )
+    void this.#commitThen(offsets, done)
+  }
+
+  async #commitThen(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): Promise<void> {
+    let error: Error | undefined
+    try {
+      await this.commitSync(offsets)
+    } catch (cause) {
+      error = cause as Error
+    }
+    done(error)
   }
 
   async close(): Promise<void> {
