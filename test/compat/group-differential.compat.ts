@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { consumerProtocolSubscription } from '../../src/protocol/stored/consumer-protocol.ts'
 import {
   addOffsetsToTxn,
   addPartitionsToTxn,
@@ -26,7 +25,8 @@ import {
 import { startBroker, type TestBroker } from '../../src/testing/start-broker.ts'
 import { until } from '../support/until.ts'
 import { WireClient } from '../support/wire-client.ts'
-import { type KafkaCluster, kafkaTool, startKafka } from './kafka.ts'
+import { alone, commitOf, coordinatorsExist, join } from './coordinator-requests.ts'
+import { type KafkaCluster, startKafka } from './kafka.ts'
 import { Transcript } from './transcript.ts'
 
 let kafka: KafkaCluster
@@ -43,29 +43,6 @@ after(async () => {
   await kafka?.stop()
 })
 
-/** Kafka creates the coordinators' topics with the first lookup, and takes its time. */
-async function coordinatorsExist(bootstrapServers: string): Promise<void> {
-  const client = await WireClient.connect(bootstrapServers)
-  try {
-    for (const keyType of [0, 1]) {
-      await until(async () => (await client.request(findCoordinator, 2, { key: 'x', keyType })).errorCode === 0)
-    }
-    await until(async () => {
-      const { errorCode } = await client.request(initProducerId, 1, {
-        transactionalId: 'x',
-        transactionTimeoutMs: 1000,
-      })
-      return errorCode === 0
-    })
-    await until(async () => {
-      const body = { groupId: 'x', topics: null }
-      return (await client.request(offsetFetch, 5, body)).errorCode === 0
-    })
-  } finally {
-    client.close()
-  }
-}
-
 function compare(name: string, play: (transcript: Transcript) => Promise<void>) {
   it(name, async (t: TestContext) => {
     const expected = new Transcript(kafka.bootstrapServers, t)
@@ -76,43 +53,6 @@ function compare(name: string, play: (transcript: Transcript) => Promise<void>) 
     for (const [index, line] of expected.lines.entries()) assert.deepEqual(actual.lines[index], line)
     assert.ok(expected.lines.length > 0)
   })
-}
-
-const metadataOf = (...topics: string[]) => consumerProtocolSubscription.encode(1, { topics, ownedPartitions: [] })
-
-const join = (
-  groupId: string,
-  more: { memberId?: string; groupInstanceId?: string | null; protocolType?: string } = {},
-) => ({
-  groupId,
-  sessionTimeoutMs: 30_000,
-  rebalanceTimeoutMs: 30_000,
-  memberId: '',
-  protocolType: 'consumer',
-  protocols: [
-    { name: 'range', metadata: metadataOf('diff-topic') },
-    { name: 'roundrobin', metadata: metadataOf('diff-topic') },
-  ],
-  ...more,
-})
-
-const commitOf = (partitionIndex: number, committedOffset: number, committedMetadata: string | null = 'm') => ({
-  partitionIndex,
-  committedOffset,
-  committedMetadata,
-})
-
-/** Joins as the only member and syncs; resolves with the member id. */
-async function alone(
-  on: Transcript,
-  groupId: string,
-  from = 'alone',
-): Promise<{ memberId: string; generationId: number }> {
-  const { memberId } = await on.ask(from, joinGroup, 5, join(groupId))
-  const { generationId } = await on.ask(from, joinGroup, 5, join(groupId, { memberId }))
-  const assignments = [{ memberId, assignment: Buffer.from('all') }]
-  await on.ask(from, syncGroup, 3, { groupId, generationId, memberId, assignments })
-  return { memberId, generationId }
 }
 
 describe('membership', () => {
@@ -523,56 +463,6 @@ describe('transactions', () => {
     await on.ask('q', initProducerId, 4, init(transactionalId), 'while one is open')
     await settled(on, transactionalId)
     await on.ask('p', endTxn, 3, { transactionalId, producerId, producerEpoch, committed: true }, 'the old one')
-  })
-})
-
-describe('records', () => {
-  /** What stands in `__consumer_offsets`, keyed by group, as the formatter of Apache Kafka prints it. */
-  async function recordsOf(bootstrapServers: string, formatter: string, groups: readonly string[]): Promise<string[]> {
-    const output = await kafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
-      '--bootstrap-server',
-      bootstrapServers,
-      '--topic',
-      '__consumer_offsets',
-      '--from-beginning',
-      '--formatter',
-      `org.apache.kafka.tools.consumer.${formatter}`,
-      '--timeout-ms',
-      '5000',
-    ])
-    return output.stdout
-      .split(/\n|(?<=\})(?=\{"key")/)
-      .filter((line) => groups.some((group) => line.includes(`"${group}"`)))
-      .map((line) => line.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>'))
-      .map((line) => line.replaceAll(/"(commitTimestamp|currentStateTimestamp)":\d+/g, '"$1":<time>'))
-      .map((line) => line.replaceAll(/"topicId":"[\w-]{22}"/g, '"topicId":<id>'))
-  }
-
-  it('stand in __consumer_offsets in the same versions with the same contents, and the formatters of Apache Kafka read them', async (t) => {
-    const groups = ['diff-records', 'diff-records-simple', 'diff-records-deleted']
-    for (const { bootstrapServers } of [kafka, broker]) {
-      const on = new Transcript(bootstrapServers, t)
-      await on.topic('diff-topic', 3)
-      const { memberId, generationId } = await alone(on, 'diff-records')
-      const topics = [
-        { name: 'diff-topic', partitions: [commitOf(0, 10), { ...commitOf(1, 11, null), committedLeaderEpoch: 0 }] },
-      ]
-      await on.ask('a', offsetCommit, 8, {
-        groupId: 'diff-records',
-        generationIdOrMemberEpoch: generationId,
-        memberId,
-        topics,
-      })
-      await on.ask('a', offsetCommit, 8, { groupId: 'diff-records-simple', memberId: '', topics })
-      await on.ask('a', offsetCommit, 8, { groupId: 'diff-records-deleted', memberId: '', topics })
-      await on.ask('a', deleteGroups, 2, { groupsNames: ['diff-records-deleted'] })
-      await on.ask('a', leaveGroup, 4, { groupId: 'diff-records', members: [{ memberId }] })
-    }
-    for (const formatter of ['OffsetsMessageFormatter', 'GroupMetadataMessageFormatter']) {
-      const expected = await recordsOf(kafka.bootstrapServers, formatter, groups)
-      assert.ok(expected.length >= 3, expected.join('\n'))
-      assert.deepEqual((await recordsOf(broker.bootstrapServers, formatter, groups)).sort(), expected.sort())
-    }
   })
 })
 

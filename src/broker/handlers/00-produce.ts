@@ -160,7 +160,7 @@ async function appendVerified(
     producerEpoch: records.readInt16BE(PRODUCER_EPOCH_AT),
   }
   if (version >= 12 && transactions.verifyPartition({ ...producer, ...partition }) !== undefined) {
-    const error = await transactions.addPartitions(producer, [partition])
+    const error = await transactions.addByWriting(producer, partition)
     if (error !== 'NONE') return error
   }
   const error = transactions.verifyPartition({ ...producer, ...partition })

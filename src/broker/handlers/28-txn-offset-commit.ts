@@ -5,9 +5,7 @@
 import { codeOf, type ErrorName } from '../../protocol/error-codes.ts'
 import { txnOffsetCommit } from '../../protocol/messages/index.ts'
 import { NO_TOPIC_ID, type PartitionCommit } from '../groups/offset-coordinator.ts'
-import { type BrokerContext } from '../broker-context.ts'
 import { defineHandler } from '../handler.ts'
-import { type Producer } from '../transactions/transaction-coordinator.ts'
 
 export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 5], async (request, { broker, version }) => {
   const { groupId, memberId, groupInstanceId, generationId, transactionalId, producerId, producerEpoch } = request
@@ -36,7 +34,8 @@ export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 5], asy
   }
   if (accepted.length > 0) {
     const committer = { groupId, memberId, groupInstanceId, generationId }
-    const added = version >= 5 ? await addOffsets(broker, producer, groupId) : 'NONE'
+    const isAdding = version >= 5 && groupId !== ''
+    const added = isAdding ? await broker.transactions.addByCommitting(producer, groupId) : 'NONE'
     const outcome =
       added === 'NONE'
         ? await broker.groups.commitInTransaction(committer, accepted, producer, verify)
@@ -59,12 +58,6 @@ export const txnOffsetCommitHandler = defineHandler(txnOffsetCommit, [0, 5], asy
     })),
   }
 })
-
-async function addOffsets(broker: BrokerContext, producer: Producer, groupId: string): Promise<ErrorName> {
-  if (groupId === '') return 'INVALID_GROUP_ID'
-  const error = await broker.transactions.addOffsets(producer, groupId)
-  return error === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : error
-}
 
 /** Clients before version 2 could stumble over the loading error (KAFKA-7296). */
 function forVersion(error: ErrorName, version: number): ErrorName {

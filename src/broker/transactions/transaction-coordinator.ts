@@ -222,20 +222,35 @@ export class TransactionCoordinator {
     }
   }
 
-  async addPartitions(producer: Producer, partitions: readonly TopicPartition[]): Promise<ErrorName> {
-    const error = await this.#available()
-    if (error !== 'NONE') return error
-    if (producer.transactionalId === '') return 'INVALID_REQUEST'
-    const entry = this.#entries.get(producer.transactionalId)
-    if (!entry) return 'INVALID_PRODUCER_ID_MAPPING'
-    return this.#take(entry, addPartitions(entry.transaction, producer, partitions, this.#clock.now()))
+  addPartitions(producer: Producer, partitions: readonly TopicPartition[]): Promise<ErrorName> {
+    return this.#add(producer, partitions, false)
   }
 
   /** The partition of `__consumer_offsets` that holds the group joins the transaction, as the group's commits will stand there. */
   async addOffsets(producer: Producer, groupId: string): Promise<ErrorName> {
     const error = await this.#groups.ready()
+    return error === 'NONE' ? this.#add(producer, [this.#offsetsPartition(groupId)], false) : error
+  }
+
+  /** For a write (Produce 12 on) that adds its partition itself. Errors are those of a write: `verifyPartition`'s. */
+  async addByWriting(producer: Producer, topicPartition: TopicPartition): Promise<ErrorName> {
+    const error = await this.#add(producer, [topicPartition], true)
+    return error === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : error
+  }
+
+  /** The same for a commit (TxnOffsetCommit 5 on). */
+  async addByCommitting(producer: Producer, groupId: string): Promise<ErrorName> {
+    const error = await this.#groups.ready()
+    return error === 'NONE' ? this.addByWriting(producer, this.#offsetsPartition(groupId)) : error
+  }
+
+  async #add(producer: Producer, partitions: readonly TopicPartition[], bumpsEpoch: boolean): Promise<ErrorName> {
+    const error = await this.#available()
     if (error !== 'NONE') return error
-    return this.addPartitions(producer, [this.#offsetsPartition(groupId)])
+    if (producer.transactionalId === '') return 'INVALID_REQUEST'
+    const entry = this.#entries.get(producer.transactionalId)
+    if (!entry) return 'INVALID_PRODUCER_ID_MAPPING'
+    return this.#take(entry, addPartitions(entry.transaction, producer, partitions, this.#clock.now(), bumpsEpoch))
   }
 
   /**

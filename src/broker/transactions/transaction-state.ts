@@ -172,6 +172,7 @@ export function addPartitions(
   producer: ProducerIdAndEpoch,
   added: readonly TopicPartition[],
   now: number,
+  bumpsEpoch = false,
 ): Step {
   const error = checkProducer(transaction, producer)
   if (error !== 'NONE') return { error }
@@ -182,11 +183,11 @@ export function addPartitions(
       return { error: 'CONCURRENT_TRANSACTIONS' }
     case 'Ongoing':
       if (added.every((one) => transaction.partitions.has(topicPartitionKey(one)))) return { error: 'NONE' }
-      return { next: withPartitions(transaction, added, transaction.startTimestamp, now) }
+      return { next: { ...withPartitions(transaction, added, transaction.startTimestamp, now), bumpsEpoch } }
     case 'Empty':
     case 'CompleteCommit':
     case 'CompleteAbort':
-      return { next: withPartitions(transaction, added, now, now) }
+      return { next: { ...withPartitions(transaction, added, now, now), bumpsEpoch } }
     default:
       return status satisfies never
   }
