@@ -12,6 +12,7 @@ import {
   needsNewProducerId,
   newTransaction,
   prepareEnd,
+  prepareEndAndBump,
   prepareFence,
   rotate,
   type Step,
@@ -102,6 +103,58 @@ describe('InitProducerId', () => {
     assert.equal(mayInitialize(rotated, { producerId: 7, producerEpoch: 5 }), false)
     assert.equal(mayInitialize(rotated, { producerId: 1, producerEpoch: 0 }), false)
     assert.equal(mayInitialize(rotated, undefined), true)
+  })
+})
+
+describe('EndTxn 5', () => {
+  const ended = (step: Step) =>
+    'error' in step ? step.error : [step.next.status, step.next.producerEpoch, step.next.nextProducerId]
+
+  it('bumps the epoch, and knows its own retry by the epoch before', () => {
+    assert.deepEqual(ended(prepareEndAndBump(at('Ongoing'), producer, 'commit', 200)), ['PrepareCommit', 4, -1])
+    const bumped = { producerEpoch: 4, bumpsEpoch: true }
+    for (const [status, result, expected] of [
+      ['PrepareCommit', 'commit', 'CONCURRENT_TRANSACTIONS'],
+      ['PrepareCommit', 'abort', 'INVALID_TXN_STATE'],
+      ['CompleteCommit', 'commit', 'NONE'],
+      ['CompleteCommit', 'abort', 'INVALID_TXN_STATE'],
+      ['CompleteAbort', 'abort', 'NONE'],
+      ['Ongoing', 'commit', 'PRODUCER_FENCED'],
+    ] as const) {
+      assert.equal(
+        ended(prepareEndAndBump(at(status, bumped), producer, result, 200)),
+        expected,
+        `${status}, ${result}`,
+      )
+    }
+  })
+
+  it('aborts when nothing is open, as a write may have been lost, and commits nothing', () => {
+    for (const status of ['Empty', 'CompleteCommit', 'CompleteAbort'] as const) {
+      assert.deepEqual(ended(prepareEndAndBump(at(status), producer, 'abort', 200)), ['PrepareAbort', 4, -1])
+      assert.equal(ended(prepareEndAndBump(at(status), producer, 'commit', 200)), 'INVALID_TXN_STATE')
+    }
+  })
+
+  it('is no retry of a transaction that was fenced', () => {
+    const fenced = complete(prepareFence(at('Ongoing', { bumpsEpoch: true }), 200), 300)
+    assert.equal(ended(prepareEndAndBump(fenced, producer, 'abort', 400)), 'PRODUCER_FENCED')
+  })
+
+  it('goes on with a new producer id when the epochs are used up', () => {
+    const last = { producerId: 7, producerEpoch: 32766 }
+    const step = prepareEndAndBump(at('Ongoing', last), last, 'commit', 200, 99)
+    assert.deepEqual(ended(step), ['PrepareCommit', 32767, 99])
+    assert.ok('next' in step)
+    const done = complete(step.next, 300)
+    assert.deepEqual([done.producerId, done.previousProducerId, done.producerEpoch], [99, 7, 0])
+    assert.equal(ended(prepareEndAndBump(done, last, 'commit', 400)), 'NONE')
+    assert.equal(
+      ended(prepareEndAndBump(done, { producerId: 7, producerEpoch: 3 }, 'commit', 400)),
+      'INVALID_PRODUCER_ID_MAPPING',
+    )
+    const { key, value } = encodeTransaction('t', step.next)
+    assert.deepEqual(decodeTransaction(key, value).transaction, { ...step.next, lastProducerEpoch: -1 })
   })
 })
 

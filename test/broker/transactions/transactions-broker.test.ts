@@ -171,6 +171,30 @@ describe('a broker that is killed', () => {
   })
 })
 
+it('a client of EndTxn 5 writes and commits offsets without adding them first, over a crash', async (t) => {
+  const { broker, client } = await setup(t)
+  const given = await init(client, 't')
+  assert.equal(await write(client, 't', given, 'one', 0, 12), 0)
+  const partitions = [{ partitionIndex: 0, committedOffset: 42, committedMetadata: '' }]
+  const topics = [{ name: 'clicks', partitions }]
+  const commit = await client.request(txnOffsetCommit, 5, {
+    transactionalId: 't',
+    ...pick(given),
+    groupId: 'g',
+    topics,
+  })
+  assert.equal(commit.topics[0]!.partitions[0]!.errorCode, 0)
+  const first = await client.request(endTxn, 5, { transactionalId: 't', ...pick(given), committed: true })
+  assert.deepEqual([first.errorCode, first.producerEpoch], [0, given.producerEpoch + 1])
+  assert.equal(await write(client, 't', given, 'late', 1, 12), codeOf('INVALID_PRODUCER_EPOCH'))
+  assert.equal(await write(client, 't', first, 'two', 0, 12), 0)
+  const again = await crash(broker, t)
+  assert.equal(await committed(again), 42)
+  const retried = await again.request(endTxn, 5, { transactionalId: 't', ...pick(first), committed: false })
+  assert.deepEqual([retried.errorCode, retried.producerEpoch], [0, given.producerEpoch + 2])
+  assert.deepEqual(await markers(broker), ['commit', 'abort'])
+})
+
 it('a transaction that takes longer than its timeout is aborted, and its producer fenced', async (t) => {
   const { broker, client } = await setup(t, { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 20 })
   const given = await init(client, 't', 1)
