@@ -13,7 +13,7 @@ function problemsOf(parse: () => unknown): readonly string[] {
     assert.equal(error.code, 'SLUICE_CONFIG')
     return error.problems
   }
-  assert.fail('nothing was wrong')
+  return assert.fail('nothing was wrong')
 }
 
 test('config: strings become what the property is, as in a .properties file', () => {

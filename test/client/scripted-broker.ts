@@ -46,7 +46,10 @@ export async function scriptedBroker(
     socket.on('close', () => sockets.delete(socket)).on('error', () => {})
     const splitter = new FrameSplitter()
     let last: Promise<void> = Promise.resolve()
-    socket.on('data', (chunk) => splitter.push(chunk, (frame) => (last = last.then(() => serve(socket, frame)))))
+    const onFrame = (frame: Buffer) => {
+      last = last.then(() => serve(socket, frame))
+    }
+    socket.on('data', (chunk) => splitter.push(chunk, onFrame))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -96,9 +96,16 @@ test("Kafka's console consumer reads headers and only committed transactions", a
   }
   const { bootstrapServers } = await kafka
   const read = await kafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
-    ...['--bootstrap-server', bootstrapServers, '--topic', topic, '--from-beginning', '--max-messages', '3'],
-    ...['--isolation-level', 'read_committed', '--timeout-ms', '30000'],
-    ...['--formatter-property', 'print.headers=true', '--formatter-property', 'print.key=true'],
+    '--bootstrap-server',
+    bootstrapServers,
+    '--topic',
+    topic,
+    '--from-beginning',
+    '--max-messages=3',
+    '--isolation-level=read_committed',
+    '--timeout-ms=30000',
+    '--formatter-property=print.headers=true',
+    '--formatter-property=print.key=true',
   ])
   assert.equal(
     read.stdout,
@@ -115,10 +122,10 @@ test('three nodes: nothing is lost, repeated or reordered while each broker is r
   await admin.createTopics([{ name: 'moving', partitions: 3, replicationFactor: 3 }])
   const producer = new Producer({ 'bootstrap.servers': cluster.bootstrapServers, 'batch.size': 2000 })
   t.after(() => producer.close({ timeoutMs: 5000 }))
-  let isDone = false
+  const done = new AbortController()
   let next = 0
   const producing = (async () => {
-    while (!isDone) {
+    while (!done.signal.aborted) {
       const from = next
       next += 300
       await producer.sendBatch(
@@ -136,11 +143,10 @@ test('three nodes: nothing is lost, repeated or reordered while each broker is r
     await node.kill()
     await node.start()
   }
-  isDone = true
+  done.abort()
   await producing
-  const { code, stdout, stderr } = await runProgram('kcat', [
-    ...['-b', cluster.bootstrapServers, '-q', '-C', '-t', 'moving', '-e', '-f', '%p %s\\n'],
-  ])
+  const reading = ['-b', cluster.bootstrapServers, '-q', '-C', '-t', 'moving', '-e', '-f', '%p %s\\n']
+  const { code, stdout, stderr } = await runProgram('kcat', reading)
   assert.equal(code, 0, stderr)
   const read = stdout.trimEnd().split('\n')
   assert.equal(read.length, next, 'none lost, none repeated')

@@ -99,5 +99,5 @@ test('sticky partition: only partitions with a leader are chosen, all of them wh
     assert.ok([2, 5].includes(sticky.next(true, 8, [2, 5])))
   }
   const blind = new Set(Array.from({ length: 50 }, () => sticky.next(true, 3, [])))
-  assert.deepEqual([...blind].sort(), [0, 1, 2])
+  assert.deepEqual(blind, new Set([0, 1, 2]))
 })
