@@ -132,8 +132,7 @@ export class IntentChain {
     if (!(await this.#createOnce(name, intent))) {
       const found = await this.#readJson<Intent>(name)
       if (found?.prepared !== intent.prepared || found.end !== intent.end) return false
-      // Our own, from a call that failed after the link: its name may not be on disk yet.
-      await this.#disk.syncDirectory(this.folder)
+      // Our own, from a call that failed after the link; #createOnce has synced its name just now.
     }
     const newest = (await this.#disk.list(this.folder)).findLast((other) => INTENT.test(other))
     return newest === name
@@ -190,7 +189,8 @@ export class IntentChain {
       } finally {
         await file.close()
       }
-      // The prepared file's own name, too: an intent on disk without it would say that it is published.
+      // The prepared file's own name, too: an intent on disk without it would say that it is published. And when this is
+      // another try, the name that the one before may have linked.
       await this.#disk.syncDirectory(this.folder)
       await this.#disk.link(temporary, this.path(name))
     } catch (error) {
