@@ -160,7 +160,9 @@ export class Supervisor {
     switch (message.type) {
       case 'assigned': {
         slot.status = { ...slot.status, partitions: message.partitions }
-        const names = message.partitions.length === 0 ? 'no partitions' : message.partitions.join(', ')
+        // Between two generations and at the end a consumer owns nothing, which is no news.
+        if (message.partitions.length === 0) break
+        const names = message.partitions.join(', ')
         this.#options.logger.info({ application, consumer }, `${application} ${consumer} owns ${names}`)
         break
       }

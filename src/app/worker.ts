@@ -10,6 +10,7 @@ import type { ClientSeams } from '../client/seams.ts'
 import { SluiceError } from '../error.ts'
 import { topicPartitionKey } from '../protocol/records/topic-partition.ts'
 import type { Disk } from '../seams/disk.ts'
+import type { Logger } from '../seams/logger.ts'
 import type { SinkRegistry } from '../sinks/sink.ts'
 import type { ApplicationConf } from './conf.ts'
 import { KafkaPort } from './kafka-port.ts'
@@ -63,7 +64,8 @@ export class Worker {
 
   constructor(spec: WorkerSpec, environment: WorkerEnvironment, post: (message: WorkerMessage) => void) {
     this.#spec = spec
-    this.#environment = environment
+    const seams = { ...environment.seams, logger: namedLogger(environment.seams.logger, spec) }
+    this.#environment = { ...environment, seams }
     this.#post = post
     void this.#run()
   }
@@ -129,6 +131,13 @@ export class Worker {
       await port.close(0)
     }
   }
+}
+
+/** Twenty consumers in one log: each line says whose it is. */
+function namedLogger(logger: Logger, { consumer, application: { groupId } }: WorkerSpec): Logger {
+  const at = (level: keyof Logger) => (fields: object, message: string) =>
+    logger[level]({ application: groupId, consumer, ...fields }, `${groupId} ${consumer}: ${message}`)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
 /** The cluster's id is needed before anything is read. Tries until a broker answers; undefined when the worker is told to stop. */

@@ -289,6 +289,22 @@ await test('run: n consumers say who they are; one prints plain values', async (
   assert.match(stdout, /\nBye\n$/)
 })
 
+await test('run: a reader of the output that goes away ends it without a failure', async (t) => {
+  const { servers, directory } = await brokerFor(t)
+  await sluice(
+    t,
+    servers,
+    ['produce', 'clicks'],
+    Array.from({ length: 20_000 }, (_, index) => `line ${index}`).join('\n'),
+  )
+  const conf = join(directory, 'consumer.conf')
+  await writeFile(conf, JSON.stringify({ topic: 'clicks', 'group.id': 'g', 'bootstrap.servers': servers }))
+  const line = `"${process.execPath}" src/cli/main.ts run ${conf} | head -n 1; echo "\${PIPESTATUS[0]}"`
+  const { stdout, stderr } = await runSluice(t, ['-c', line], { command: ['bash'], cwd: root })
+  assert.equal(stdout, 'line 0\n0\n', stderr)
+  assert.doesNotMatch(stderr, /^\s+at /m)
+})
+
 for (const commit of ['auto', 'sync', 'async', 'record']) {
   await test(`run: commit "${commit}" has committed what was printed when it ends`, async (t) => {
     const { servers, directory } = await brokerFor(t)
