@@ -36,12 +36,21 @@ export interface Options {
   readonly records: number
   readonly size: number
   readonly rounds: number
+  /** Beside ours, when it is installed. */
+  readonly withKcat: boolean
   readonly print: (line: string) => void
 }
 
 const BATCH_BYTES = 64 * 1024
 
-export async function benchConsume({ bootstrapServers, records, size, rounds, print }: Options): Promise<Round[]> {
+export async function benchConsume({
+  bootstrapServers,
+  records,
+  size,
+  rounds,
+  withKcat,
+  print,
+}: Options): Promise<Round[]> {
   const cluster = new Cluster(parseAdminConfig({ 'bootstrap.servers': bootstrapServers }), systemSeams())
   const topic = `bench-consume-${records}-${size}-${Math.trunc(performance.timeOrigin)}`
   const results: Round[] = []
@@ -61,7 +70,7 @@ export async function benchConsume({ bootstrapServers, records, size, rounds, pr
         results.push(one)
         print(lineOf(round, one, raw))
       }
-      const kcat = timedKcat(bootstrapServers, topic, records)
+      const kcat = withKcat && timedKcat(bootstrapServers, topic, records)
       if (!kcat) continue
       results.push(kcat)
       print(lineOf(round, kcat, raw))
@@ -203,7 +212,7 @@ if (import.meta.main) {
   const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD']).stdout?.toString().trim() ?? 'unknown'
   console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, commit ${commit}`)
   const run = (bootstrapServers: string) =>
-    benchConsume({ bootstrapServers, ...numbers, print: (line) => console.log(line) })
+    benchConsume({ bootstrapServers, ...numbers, withKcat: true, print: (line) => console.log(line) })
   const external = values['bootstrap-server']
   if (external === undefined) await withEmbeddedBroker(run)
   else await run(external)

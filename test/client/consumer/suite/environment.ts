@@ -60,7 +60,8 @@ export class Fixture {
     const cluster = await this.#admin()
     const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
     const { topics } = await cluster.send(createTopics, cluster.metadata.controllerId, {
-      topics: [{ name, numPartitions: partitions, replicationFactor: 1, assignments: [], configs }],
+      // As many replicas as the broker makes by default: one, or three in a cluster whose nodes are restarted.
+      topics: [{ name, numPartitions: partitions, replicationFactor: -1, assignments: [], configs }],
       timeoutMs: 30_000,
     })
     throwCode(topics[0]!.errorCode, `creating ${name}`)
