@@ -16,6 +16,7 @@ import {
   statfs,
   unlink,
 } from 'node:fs/promises'
+import { loadSqlite } from './sqlite.ts'
 
 export interface DiskFile {
   size(): Promise<number>
@@ -160,7 +161,7 @@ export const systemDisk: Disk = {
   async lock(path) {
     // Node has no call for file locks; SQLite, which is part of Node, takes the system's own (fcntl, LockFileEx) on an empty
     // file and minds that a process may hold it only once.
-    const { DatabaseSync } = await import('node:sqlite')
+    const { DatabaseSync } = loadSqlite()
     const database = new DatabaseSync(path, { timeout: 0 })
     try {
       database.exec('BEGIN EXCLUSIVE')

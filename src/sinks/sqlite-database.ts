@@ -8,6 +8,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { SluiceError } from '../error.ts'
+import { loadSqlite } from '../seams/sqlite.ts'
 import type { SinkContext } from './sink.ts'
 import { SinkRefusedError, SinkUnavailableError } from './sink.ts'
 
@@ -30,22 +31,6 @@ export const sqliteCode = {
 export function sqliteCodeOf(error: unknown): number | undefined {
   const { errcode } = error as { errcode?: unknown }
   return typeof errcode === 'number' ? errcode & 0xff : undefined
-}
-
-/** Loads `node:sqlite` when it is first needed. Node 22 warns that it is experimental; that one warning is not passed on. */
-export function loadSqlite(): typeof import('node:sqlite') {
-  // oxlint-disable-next-line typescript/unbound-method -- it is put back as it was
-  const { emitWarning } = process
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
-    const text = typeof warning === 'string' ? warning : warning.message
-    if (/SQLite/i.test(text) && rest.includes('ExperimentalWarning')) return
-    Reflect.apply(emitWarning, process, [warning, ...rest])
-  }) as typeof process.emitWarning
-  try {
-    return process.getBuiltinModule('node:sqlite')
-  } finally {
-    process.emitWarning = emitWarning
-  }
 }
 
 export function connect(path: string): DatabaseSync {

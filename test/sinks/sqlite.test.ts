@@ -297,7 +297,7 @@ test('applications, clusters and recreated topics have offsets of their own', as
 })
 
 test('a process that uses the sink prints no experimental warning of SQLite’s, and keeps other warnings', () => {
-  const module = new URL('../../src/sinks/sqlite-database.ts', import.meta.url)
+  const module = new URL('../../src/seams/sqlite.ts', import.meta.url)
   const script = `const { loadSqlite } = await import(${JSON.stringify(module.href)}); loadSqlite(); process.emitWarning('kept', 'ExperimentalWarning')`
   const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
   assert.match(stderr, /ExperimentalWarning: kept/)
