@@ -6,13 +6,14 @@ import {
   deleteGroups,
   endTxn,
   initProducerId,
+  joinGroup,
   leaveGroup,
   offsetCommit,
 } from '../../src/protocol/messages/index.ts'
 import { startBroker, type TestBroker } from '../../src/testing/start-broker.ts'
 import { until } from '../support/until.ts'
 import { WireClient } from '../support/wire-client.ts'
-import { alone, commitOf, coordinatorsExist } from './coordinator-requests.ts'
+import { alone, commitOf, coordinatorsExist, join } from './coordinator-requests.ts'
 import { type KafkaCluster, kafkaTool, startKafka } from './kafka.ts'
 import { Transcript } from './transcript.ts'
 
@@ -61,7 +62,13 @@ describe('records', () => {
   }
 
   it('stand in __consumer_offsets in the same versions with the same contents, and the formatters of Apache Kafka read them', async (t) => {
-    const groups = ['diff-records', 'diff-records-simple', 'diff-records-deleted']
+    const groups = [
+      'diff-records',
+      'diff-records-old',
+      'diff-records-simple',
+      'diff-records-deleted',
+      'diff-records-refused',
+    ]
     for (const { bootstrapServers } of [kafka, broker]) {
       const on = new Transcript(bootstrapServers, t)
       await on.topic('diff-topic', 3)
@@ -75,6 +82,9 @@ describe('records', () => {
         memberId,
         topics,
       })
+      const old = await on.ask('old', joinGroup, 3, join('diff-records-old'))
+      await on.ask('old', leaveGroup, 2, { groupId: 'diff-records-old', memberId: old.memberId })
+      await on.ask('old', joinGroup, 5, join('diff-records-refused', { protocolType: '' }))
       await on.ask('a', offsetCommit, 8, { groupId: 'diff-records-simple', memberId: '', topics })
       await on.ask('a', offsetCommit, 8, { groupId: 'diff-records-deleted', memberId: '', topics })
       await on.ask('a', deleteGroups, 2, { groupsNames: ['diff-records-deleted'] })

@@ -112,7 +112,8 @@ export class ClassicGroup extends GroupData {
   /** A new group leaves a record before anybody is in it, so that it is still known after a crash. */
   storeAsNew(): GroupAction[] {
     this.#actions = []
-    this.#store({ why: 'record' }, this.snapshot())
+    const nobody = { protocolType: null, generationId: 0, protocolName: null, leader: null, members: [] }
+    this.#store({ why: 'record' }, { ...nobody, stateTimestamp: this.enteredAt })
     return this.#actions
   }
 

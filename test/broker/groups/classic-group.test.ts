@@ -424,6 +424,15 @@ describe('commits', () => {
 })
 
 describe('what is stored', () => {
+  it('is an empty group at first, whoever has asked to join meanwhile', () => {
+    const bench = new GroupBench()
+    bench.join()
+    assert.equal(bench.group.members.length, 1)
+    bench.carryOut(bench.group.storeAsNew())
+    const [first] = bench.written
+    assert.deepEqual([first!.members, first!.generationId, first!.protocolType, first!.leader], [[], 0, null, null])
+  })
+
   it('restores a group with its members, which expire when they are not heard of', () => {
     const bench = new GroupBench()
     const [leader, follower] = bench.stable(2)
