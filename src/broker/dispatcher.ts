@@ -11,6 +11,7 @@ import { type Interceptors } from './intercept.ts'
 import { type ServeFrame } from './listener.ts'
 
 const API_VERSIONS_KEY = 18
+const BROKEN = 'a request could not be handled'
 
 export function handlersByKey(handlers: readonly Handler[]): ReadonlyMap<number, Handler> {
   const found = new Map<number, Handler>()
@@ -48,30 +49,25 @@ export function createDispatcher(
       connectionId: connection.id,
       signal: connection.signal,
     }
-    const answer = await answerOf(handler, request, context, interceptors)
-    return answer === undefined ? undefined : encodeResponse(api, apiVersion, correlationId, answer)
+    try {
+      const answer = await answerOf(handler, request, context, interceptors)
+      return answer === undefined ? undefined : encodeResponse(api, apiVersion, correlationId, answer)
+    } catch (error) {
+      // What is not a wish to close the connection is a mistake of the broker's own.
+      if (!(error instanceof CloseConnectionError)) {
+        broker.logger.error({ err: error, api: api.name, version: apiVersion, connection: connection.id }, BROKEN)
+      }
+      throw error
+    }
   }
 }
 
-async function answerOf(
+function answerOf(
   handler: Handler,
   request: unknown,
   context: RequestContext,
   interceptors: Interceptors,
 ): Promise<unknown> {
-  const handle = async (): Promise<unknown> => {
-    try {
-      return await handler.handle(request, context)
-    } catch (error) {
-      if (!(error instanceof CloseConnectionError)) {
-        const { connectionId } = context
-        context.broker.logger.error(
-          { err: error, api: handler.api.name, connectionId },
-          'a request could not be handled',
-        )
-      }
-      throw error
-    }
-  }
+  const handle = async (): Promise<unknown> => handler.handle(request, context)
   return interceptors.isEmpty ? handle() : interceptors.answer(handler.api, request, context, handle)
 }
