@@ -15,7 +15,7 @@ import { type PartitionLog } from '../log/partition-log.ts'
 import { coordinatorPartition } from './coordinator-partition.ts'
 import { type KeyedRecord } from './group-records.ts'
 
-/** A batch stays well below the least `max.message.bytes` that makes sense, so that a long list of records needs no thought. */
+/** A batch stays well below the usual `max.message.bytes`, so that a long list of records needs no thought. */
 const BATCH_BYTES = 512 * 1024
 const READ_BYTES = 1024 * 1024
 
@@ -87,6 +87,7 @@ export class InternalTopic {
     const log = this.partition(partition)
     if (!log) throw new KafkaError(codeOf('UNKNOWN_TOPIC_OR_PARTITION'), `append to ${this.name}-${partition}`)
     const timestamp = this.#options.clock.now()
+    const mostBytes = Math.min(BATCH_BYTES, this.#topic()!.config.maxMessageBytes)
     const appends: Promise<number[]>[] = []
     let writer = new RecordBatchWriter()
     const finish = () => {
@@ -100,7 +101,7 @@ export class InternalTopic {
     }
     for (const { key, value } of records) {
       const record = { key, value, timestamp }
-      if (writer.count > 0 && writer.sizeInBytes + RecordBatchWriter.sizeUpperBound(record) > BATCH_BYTES) finish()
+      if (writer.count > 0 && writer.sizeInBytes + RecordBatchWriter.sizeUpperBound(record) > mostBytes) finish()
       writer.append(record)
     }
     if (writer.count > 0) finish()

@@ -57,6 +57,8 @@ interface Entry {
   transaction: Transaction
   /** What is being written: one step, or the end of a transaction with its markers. */
   doing: 'step' | 'end' | undefined
+  /** Resolves when the step that is being written is done. */
+  step?: Promise<unknown> | undefined
 }
 
 const MARKER_RETRY_MS = 100
@@ -232,10 +234,17 @@ export class TransactionCoordinator {
     return error === 'NONE' ? this.#add(producer, [this.#offsetsPartition(groupId)], false) : error
   }
 
-  /** For a write (Produce 12 on) that adds its partition itself. Errors are those of a write: `verifyPartition`'s. */
+  /**
+   * For a write (Produce 12 on) that adds its partition itself. Errors are those of a write: `verifyPartition`'s. A
+   * producer writes to many partitions at once, and each of these steps waits for the one before.
+   */
   async addByWriting(producer: Producer, topicPartition: TopicPartition): Promise<ErrorName> {
-    const error = await this.#add(producer, [topicPartition], true)
-    return error === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : error
+    for (;;) {
+      const error = await this.#add(producer, [topicPartition], true)
+      const entry = this.#entries.get(producer.transactionalId)
+      if (error === 'CONCURRENT_TRANSACTIONS' && entry?.step) await entry.step
+      else return error === 'PRODUCER_FENCED' ? 'INVALID_PRODUCER_EPOCH' : error
+    }
   }
 
   /** The same for a commit (TxnOffsetCommit 5 on). */
@@ -388,11 +397,13 @@ export class TransactionCoordinator {
     const refused = refusalOf(entry, step)
     if (refused) return refused
     entry.doing = 'step'
-    try {
-      return await this.#write(entry, (step as { next: Transaction }).next)
-    } finally {
-      entry.doing = undefined
-    }
+    const written = this.#write(entry, (step as { next: Transaction }).next)
+    entry.step = written
+    const error = await written
+    // Before those who wait for the step go on: they came later.
+    entry.step = undefined
+    entry.doing = undefined
+    return error
   }
 
   /** Writes the next state, then lets it count. */

@@ -195,6 +195,28 @@ it('a client of EndTxn 5 writes and commits offsets without adding them first, o
   assert.deepEqual(await markers(broker), ['commit', 'abort'])
 })
 
+it('one request that writes to many partitions adds all of them', async (t) => {
+  const broker = await startBroker({ topics: { clicks: 20 } })
+  t.after(() => broker.stop())
+  const client = await WireClient.connect(broker.bootstrapServers, t)
+  const given = await init(client, 't')
+  const partitionData = Array.from({ length: 20 }, (_, index) => {
+    const writer = new RecordBatchWriter()
+    writer.append({ value: Buffer.from('x'), timestamp: systemClock.now() })
+    return { index, records: writer.build({ ...pick(given), baseSequence: 0, isTransactional: true }) }
+  })
+  const topicData = [{ name: 'clicks', partitionData }]
+  const { responses } = await client.request(produce, 12, {
+    transactionalId: 't',
+    acks: -1,
+    timeoutMs: 10_000,
+    topicData,
+  })
+  assert.ok(responses[0]!.partitionResponses.every(({ errorCode }) => errorCode === 0))
+  assert.equal(broker.broker.context.transactions.transaction('t')!.partitions.size, 20)
+  assert.equal(await end(client, 't', given, true), 0)
+})
+
 it('a transaction that takes longer than its timeout is aborted, and its producer fenced', async (t) => {
   const { broker, client } = await setup(t, { 'transaction.abort.timed.out.transaction.cleanup.interval.ms': 20 })
   const given = await init(client, 't', 1)
