@@ -17,10 +17,18 @@ export async function createLogger(level: LogLevel, format: 'text' | 'json'): Pr
 }
 
 export function textLogger(level: LogLevel, write: (line: string) => void, clock = systemClock): Logger {
-  const at = (own: LogLevel) => (_fields: object, message: string) => {
+  const at = (own: LogLevel) => (fields: object, message: string) => {
     if (logLevels.indexOf(own) < logLevels.indexOf(level)) return
     const time = new Date(clock.now()).toISOString().slice(11, 23)
-    write(`${time} ${own.padEnd(5)} ${message}\n`)
+    write(`${time} ${own.padEnd(5)} ${message}${restOf(fields, message)}\n`)
   }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** The fields that the message does not say already. */
+function restOf(fields: object, message: string): string {
+  const rest = Object.entries(fields).filter(
+    ([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && !message.includes(String(value)),
+  )
+  return rest.length === 0 ? '' : ` (${rest.map(([name, value]) => `${name} ${value}`).join(', ')})`
 }

@@ -79,6 +79,6 @@ await test('log: lines for people, from the level on that was asked for', () => 
   const clock = { now: () => Date.UTC(2026, 0, 1, 12, 30, 0, 5) }
   const logger = textLogger('warn', (line) => lines.push(line), clock as never)
   logger.info({}, 'not this')
-  logger.error({ some: 'fields' }, 'this')
-  assert.deepEqual(lines, ['12:30:00.005 error this\n'])
+  logger.error({ group: 'g', topic: 'this', inner: {} }, 'this')
+  assert.deepEqual(lines, ['12:30:00.005 error this (group g)\n'])
 })
