@@ -25,6 +25,8 @@ import { Upkeep } from './upkeep.ts'
 
 const LOCK_FILE = '.lock'
 const OWNER_FILE = 'owner'
+/** How often `flush.ms` is looked at. */
+const FLUSH_CHECK_MS = 500
 const DELETED_SUFFIX = '-delete'
 
 export interface LogDirectoryOptions {
@@ -120,6 +122,7 @@ export class LogDirectory {
       { what: 'retention', everyMs: options.retentionCheckIntervalMs ?? 300_000, work: () => this.applyRetention() },
       { what: 'compaction', everyMs: options.cleanerBackoffMs ?? 15_000, work: () => this.compact() },
       { what: 'checkpoint', everyMs: options.checkpointIntervalMs ?? 60_000, work: () => this.checkpoint() },
+      { what: 'flush', everyMs: FLUSH_CHECK_MS, work: () => this.#flush() },
     ])
   }
 
@@ -208,6 +211,11 @@ export class LogDirectory {
       cleanEnd: end && { offset: end[0], sizeInBytes: end[1] },
     })
     return new PartitionLog(topic.name, partition, directory, () => topic.config, this.#surroundings, loaded)
+  }
+
+  /** Bytes of the newest batches that are held in memory. */
+  get tailSizeInBytes(): number {
+    return this.#surroundings.tailMemory.sizeInBytes
   }
 
   topic(name: string): Topic | undefined {
@@ -449,6 +457,10 @@ export class LogDirectory {
     })
     this.#checkpointing = done.catch(() => {})
     return done
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#logs().some((log) => log.isFlushDue)) await this.checkpoint()
   }
 
   #offsets(offsetOf: (log: PartitionLog) => number): PartitionOffset[] {

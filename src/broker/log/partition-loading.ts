@@ -169,8 +169,8 @@ async function recover(
       nextOffset = batch.nextOffset
       if (batch.baseOffset < replayFrom) return
       const completed = producers.replay(batch)
-      producers.settle()
       if (!completed?.aborted) return
+      producers.settle()
       const { producerId, firstOffset, lastOffset } = completed
       transactions.append({
         producerId,
@@ -179,6 +179,7 @@ async function recover(
         lastStableOffset: producers.firstOpenOffset() ?? nextOffset,
       })
     })
+    producers.settle()
     segment.dirty = true
     if (cutBytes === 0) continue
     const lost = segments.slice(at + 1)

@@ -36,11 +36,11 @@ import {
   type TimestampAndOffset,
 } from './partition-types.ts'
 import { type CompletedTransaction, type ProducerStates } from './producer-state.ts'
-import { LogRefusal, refusal } from './refusal.ts'
+import { beyondHighWatermark, LogRefusal, outOfRange, refusal } from './refusal.ts'
 import { type Segment, SegmentRetiredError } from './segment.ts'
 import { PartitionTail, type TailMemory } from './tail-cache.ts'
 import { type TopicConfig } from './topic-config.ts'
-import { type TransactionIndex } from './transaction-index.ts'
+import { abortedAmong, type TransactionIndex } from './transaction-index.ts'
 
 export * from './partition-types.ts'
 
@@ -94,6 +94,8 @@ export class PartitionLog {
   /** Everything below is synced, and told by a producer snapshot. */
   #recoveryPoint: number
   #unsyncedRecords = 0
+  /** By the monotonic clock. */
+  #unsyncedSinceMs: number | undefined
 
   constructor(
     topic: string,
@@ -219,17 +221,18 @@ export class PartitionLog {
     return done
   }
 
+  /** One group, then whoever else waits for the files has a turn. */
   async #writePending(): Promise<void> {
-    while (this.#pending.length > 0) {
-      try {
-        await this.#writeGroup()
-      } catch (error) {
-        // Not the disk, which `#writeGroup` answers for: a mistake of ours must not leave anybody waiting.
-        this.#surroundings.logger.error({ err: error, partition: this.#name }, 'an append failed unexpectedly')
-        for (const { reject } of this.#pending.splice(0)) reject(error)
-      }
+    try {
+      await this.#writeGroup()
+    } catch (error) {
+      // Not the disk, which `#writeGroup` answers for: a mistake of ours must not leave anybody waiting.
+      this.#surroundings.logger.error({ err: error, partition: this.#name }, 'an append failed unexpectedly')
+      this.#producers.rollBack()
+      for (const { reject } of this.#pending.splice(0)) reject(error)
     }
-    this.#writing = false
+    if (this.#pending.length > 0) void this.exclusive(() => this.#writePending())
+    else this.#writing = false
   }
 
   /** Writes as many of the queued appends as fit into the active segment. */
@@ -239,6 +242,7 @@ export class PartitionLog {
     const completed: CompletedTransaction[] = []
     let end = { offset: this.#nextOffset, sizeInBytes: 0 }
     if (this.closed) return this.#refusePending()
+    if (this.#pending.length === 0) return
     if (this.#files.mustRoll(this.#upcoming(this.#pending[0]!, end.offset), 0)) {
       try {
         await this.#files.roll(this.#nextOffset)
@@ -288,6 +292,7 @@ export class PartitionLog {
     const sync = this.#unsyncedRecords + records >= flushMessages
     await this.#files.append(batches, sync)
     this.#unsyncedRecords = sync ? 0 : this.#unsyncedRecords + records
+    this.#unsyncedSinceMs = sync ? undefined : (this.#unsyncedSinceMs ?? this.#surroundings.clock.monotonic())
   }
 
   /** Everything is written: now it can be seen. */
@@ -297,17 +302,20 @@ export class PartitionLog {
     this.#epochs.note(this.#nextOffset)
     for (const batch of batches) this.#tail.append(batch.baseOffset, batch.nextOffset, batch.bytes())
     this.#nextOffset = batches.at(-1)!.nextOffset
-    const { lastStableOffset } = this
-    for (const { producerId, firstOffset, lastOffset, aborted } of completed) {
-      if (aborted) this.#transactions.append({ producerId, firstOffset, lastOffset, lastStableOffset })
-    }
+    for (const entry of abortedAmong(completed, this.#producers.firstOpenOffset())) this.#transactions.append(entry)
     this.#notify()
   }
 
   #notify(): void {
     // A copy: a listener may take itself off, or put another one on.
     const listeners = [...this.#listeners]
-    for (const listener of listeners) listener()
+    for (const listener of listeners) {
+      try {
+        listener()
+      } catch (error) {
+        this.#surroundings.logger.error({ err: error, partition: this.#name }, 'a listener of a log failed')
+      }
+    }
   }
 
   #storageError(error: unknown): LogRefusal {
@@ -343,12 +351,13 @@ export class PartitionLog {
       // Taken together, before anything is awaited: they belong to each other in the answer.
       const { highWatermark, lastStableOffset, logStartOffset } = this
       const before = isolation === 'read_committed' ? lastStableOffset : highWatermark
+      const abortedBetween = this.#transactions.view()
       try {
         const found =
           fetchOffset >= before ? undefined : await this.#readBatches(fetchOffset, before, maxBytes, minOneBatch)
         const pieces = found?.pieces ?? []
         const to = found?.nextOffset ?? fetchOffset
-        const aborted = isolation === 'read_committed' ? this.#transactions.between(fetchOffset, to) : null
+        const aborted = isolation === 'read_committed' ? abortedBetween(fetchOffset, to) : null
         const sizeInBytes = pieces.reduce((sum, piece) => sum + piece.length, 0)
         return {
           records: pieces,
@@ -359,7 +368,7 @@ export class PartitionLog {
           abortedTransactions: aborted,
         }
       } catch (error) {
-        if (!(error instanceof SegmentRetiredError)) throw error
+        await this.#afterReplacement(error)
       }
     }
   }
@@ -375,11 +384,18 @@ export class PartitionLog {
     return this.#files.read(offset, before, maxBytes, minOneBatch)
   }
 
+  /** A segment was retired: its successor is there when the change that retired it is through. */
+  async #afterReplacement(error: unknown): Promise<void> {
+    if (!(error instanceof SegmentRetiredError)) throw error
+    await this.exclusive(async () => {})
+    this.#mustBeOpen('reading')
+  }
+
   /** Bytes that a `read` from there would find at once, for `min.bytes`; right within one index interval, 0 out of range. */
   bytesAvailable(fetchOffset: number, isolation: IsolationLevel): number {
     const before = isolation === 'read_committed' ? this.lastStableOffset : this.highWatermark
     if (this.closed || fetchOffset >= before || fetchOffset < this.#logStartOffset) return 0
-    const held = this.#tail.bytesFrom(fetchOffset, before, Number.MAX_SAFE_INTEGER)
+    const held = this.#tail.bytesFrom(fetchOffset, before)
     if (held !== undefined) return held
     return this.#files.bytesFrom(fetchOffset)
   }
@@ -406,7 +422,7 @@ export class PartitionLog {
       try {
         return await look(this.#files.segments)
       } catch (error) {
-        if (!(error instanceof SegmentRetiredError)) throw error
+        await this.#afterReplacement(error)
       }
     }
   }
@@ -430,7 +446,7 @@ export class PartitionLog {
       throw refusal(
         'OFFSET_OUT_OF_RANGE',
         `deleting records of ${this.#name}`,
-        `Cannot increment the log start offset to ${target} of partition ${this.#name} since it is larger than the high watermark ${this.highWatermark}`,
+        beyondHighWatermark(this.#name, target, this.highWatermark),
       )
     }
     return this.exclusive(async () => {
@@ -499,6 +515,8 @@ export class PartitionLog {
       await decide()
       try {
         await this.#files.replace(old, cleaned, finish)
+        // It still holds what is gone now.
+        this.#tail.clear()
       } catch (error) {
         this.#closed = 'offline'
         this.#notify()
@@ -516,6 +534,8 @@ export class PartitionLog {
       const end = this.#nextOffset
       const isDirty = this.segments.some(({ dirty }) => dirty)
       if (this.#closed === 'deleted' || (end === this.#recoveryPoint && !isDirty)) return undefined
+      this.#unsyncedRecords = 0
+      this.#unsyncedSinceMs = undefined
       return { end, dirty: await this.#files.storeKnowledge(end) }
     })
     if (!captured) return false
@@ -525,6 +545,12 @@ export class PartitionLog {
     this.#recoveryPoint = captured.end
     if (previous !== captured.end) await this.#files.removeSnapshot(previous)
     return true
+  }
+
+  /** `flush.ms`: whether something has waited that long for being synced. */
+  get isFlushDue(): boolean {
+    const since = this.#unsyncedSinceMs
+    return since !== undefined && this.#surroundings.clock.monotonic() - since >= this.#config().flushMs
   }
 
   expireProducers(olderThanMs: number): void {
@@ -567,11 +593,7 @@ export class PartitionLog {
 
   #mustBeInRange(offset: number): void {
     if (offset >= this.#logStartOffset && offset <= this.#nextOffset) return
-    throw refusal(
-      'OFFSET_OUT_OF_RANGE',
-      `reading ${this.#name}`,
-      `Received request for offset ${offset} for partition ${this.#name}, but we only have log segments from offset ${this.#logStartOffset} up to ${this.#nextOffset}.`,
-    )
+    throw outOfRange(this.#name, offset, this.#logStartOffset, this.#nextOffset)
   }
 
   #mustBeOpen(doing: string): void {
@@ -579,13 +601,8 @@ export class PartitionLog {
   }
 
   #closedRefusal(doing: string): LogRefusal {
-    if (this.#closed === 'offline') {
-      return refusal(
-        'KAFKA_STORAGE_ERROR',
-        `${doing} ${this.#name}`,
-        `The log in ${this.directory} is offline after a disk error; a restart recovers it`,
-      )
-    }
+    const offline = `The log in ${this.directory} is offline after a disk error; a restart recovers it`
+    if (this.#closed === 'offline') return refusal('KAFKA_STORAGE_ERROR', `${doing} ${this.#name}`, offline)
     const name = this.#closed === 'deleted' ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'NOT_LEADER_OR_FOLLOWER'
     return refusal(name, `${doing} ${this.#name}`)
   }

@@ -31,3 +31,15 @@ export function refusal(
 ): LogRefusal {
   return new LogRefusal(name, doing, reason, recordRefusals)
 }
+
+export function outOfRange(partition: string, offset: number, start: number, end: number): LogRefusal {
+  return refusal(
+    'OFFSET_OUT_OF_RANGE',
+    `reading ${partition}`,
+    `Received request for offset ${offset} for partition ${partition}, but we only have log segments from offset ${start} up to ${end}.`,
+  )
+}
+
+export function beyondHighWatermark(partition: string, offset: number, highWatermark: number): string {
+  return `Cannot increment the log start offset to ${offset} of partition ${partition} since it is larger than the high watermark ${highWatermark}`
+}

@@ -121,13 +121,13 @@ export class PartitionTail {
   }
 
   /** Bytes held from this offset up to `before`; undefined if the offset is not held. */
-  bytesFrom(offset: number, before: number, enough: number): number | undefined {
+  bytesFrom(offset: number, before: number): number | undefined {
     const base = this.baseOffset
     if (base === undefined || offset < base) return undefined
     let size = 0
     for (let at = this.#entries.length - 1; at >= this.#first; at--) {
       const entry = this.#entries[at]!
-      if (entry.nextOffset <= offset || size >= enough) break
+      if (entry.nextOffset <= offset) break
       if (entry.baseOffset < before) size += entry.bytes.length
     }
     return size

@@ -313,3 +313,49 @@ test('compact: the fixtures write markers as a coordinator does', () => {
   assert.equal(marker!.controlType(), 'abort')
   assert.equal(marker!.sizeInBytes, 78)
 })
+
+test('read: goes on while segments are compacted and deleted under it', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const logs = await openLogs(t, directory)
+  const created = (
+    await logs.createTopic('state', 1, { ...COMPACTED, 'cleanup.policy': 'compact,delete', 'retention.bytes': '6000' })
+  ).partitions[0]!
+  for (let number = 0; number < 200; number++)
+    await created.append(batchOf([keyed(`key ${number % 50}`, `value ${number}`)]))
+  await logs.close()
+  // Opened anew, so that no segment's file is open yet when it is replaced.
+  const again = await openLogs(t, directory, { tailMemoryBytes: 0 })
+  const log = again.partition('state', 0)!
+  const writing = new AbortController()
+  const reader = async (from: number) => {
+    let seen = 0
+    for (let offset = from; !writing.signal.aborted;) {
+      if (offset < log.logStartOffset || offset >= log.logEndOffset) offset = log.logStartOffset
+      const { records } = await log
+        .read(offset, { maxBytes: 300, isolation: 'read_uncommitted', minOneBatch: true })
+        .catch((error: unknown) => {
+          assert.match(String(error), /OFFSET_OUT_OF_RANGE/)
+          return { records: [] }
+        })
+      for (const piece of records) {
+        for (const batch of recordBatches(piece)) {
+          batch.verifyCrc()
+          assert.ok(batch.lastOffset >= offset)
+          offset = batch.nextOffset
+          seen++
+        }
+      }
+      if (records.length === 0) offset = log.logStartOffset
+    }
+    return seen
+  }
+  const readers = [0, 50, 120, 199].map(reader)
+  for (let round = 0; round < 5; round++) {
+    await again.compact({ force: true })
+    for (let number = 0; number < 50; number++) await log.append(batchOf([keyed(`key ${number}`, `round ${round}`)]))
+    assert.ok((await log.offsetForTimestamp(START_MS)) !== undefined)
+    await again.applyRetention()
+  }
+  writing.abort()
+  for (const seen of await Promise.all(readers)) assert.ok(seen > 0)
+})

@@ -183,3 +183,18 @@ test('snapshot: all five batches come back; one flipped bit anywhere and it is r
     assert.equal(decodeProducers(bytes.subarray(0, at)), undefined)
   }
 })
+
+test('read_committed: transactions that end in one write are all told, wherever the reading stops', async (t) => {
+  const { log } = await newLog(t)
+  await write(log, 0, ['a'], { producerId: 1, isTransactional: true })
+  await write(log, 0, ['b'], { producerId: 2, isTransactional: true })
+  await write(log, 0, ['c'], { producerId: 3, isTransactional: true })
+  const end = { type: 'abort', producerEpoch: 0, coordinatorEpoch: 0 } as const
+  await Promise.all([3, 1, 2].map((producerId) => log.appendControl({ ...end, producerId })))
+  for (let to = 0; to <= 6; to++) {
+    const expected = [1, 2, 3]
+      .filter((producerId) => producerId - 1 < to)
+      .map((producerId) => ({ producerId, firstOffset: producerId - 1 }))
+    assert.deepEqual(log.abortedTransactions(0, to), expected, `up to ${to}`)
+  }
+})
