@@ -9,14 +9,14 @@ export interface Wire {
 export interface DifferentialCase {
   /** Also how the case names its topics, so that no case sees another's. */
   readonly name: string
-  run(wire: Wire): Promise<unknown>
+  readonly run: (wire: Wire) => Promise<unknown>
 }
 
 export function defineCase(name: string, run: (wire: Wire) => Promise<unknown>): DifferentialCase {
   return { name, run }
 }
 
-/** Cases that share a setup: `run` gets what `prepare` made on that broker. */
+/** In an order that does not depend on the broker's hash tables. */
 export function byName<Item extends { readonly name?: string | null }>(items: readonly Item[]): Item[] {
   return items.toSorted((left, right) => (String(left.name) < String(right.name) ? -1 : 1))
 }

@@ -127,13 +127,14 @@ interface Member {
 }
 
 async function groupMember(t: TestContext, broker: TestBroker, strategy: string): Promise<Member> {
-  const child = spawn('java', [
-    ...['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', await kafkaClassPath()],
-    `${TOOLS}.consumer.ConsoleConsumer`,
-    ...['--bootstrap-server', broker.bootstrapServers, '--topic', 'clicks', '--group', 'g', '--from-beginning'],
-    ...['--command-property', `partition.assignment.strategy=org.apache.kafka.clients.consumer.${strategy}`],
-    ...['--command-property', 'auto.commit.interval.ms=100', '--command-property', 'heartbeat.interval.ms=300'],
-  ])
+  const java = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', await kafkaClassPath()]
+  const properties = [
+    `partition.assignment.strategy=org.apache.kafka.clients.consumer.${strategy}`,
+    'auto.commit.interval.ms=100',
+    'heartbeat.interval.ms=300',
+  ].flatMap((property) => ['--command-property', property])
+  const args = ['--bootstrap-server', broker.bootstrapServers, '--topic', 'clicks', '--group', 'g', '--from-beginning']
+  const child = spawn('java', [...java, `${TOOLS}.consumer.ConsoleConsumer`, ...args, ...properties])
   const member: Member = { process: child, seen: [] }
   let rest = ''
   child.stdout.on('data', (chunk: Buffer) => {

@@ -58,7 +58,7 @@ const values = (count: number, from = 1) =>
   Array.from({ length: count }, (_, index) => ({ value: String(from + index) }))
 
 for (const compression of [CompressionTypes.None, CompressionTypes.GZIP]) {
-  test(`kafkajs: produces with compression ${compression === 1 ? 'gzip' : 'none'} and consumes all of it in a group`, async (t) => {
+  test(`kafkajs: produces with compression ${compression === CompressionTypes.GZIP ? 'gzip' : 'none'} and consumes all of it in a group`, async (t) => {
     const setup = await clientFor(t, { topics: ['numbers'] })
     const producer = await producerOf(setup)
     await producer.send({ topic: 'numbers', messages: values(1000), compression })
