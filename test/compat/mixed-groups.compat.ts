@@ -54,17 +54,16 @@ async function javaMember(t: TestContext, topic: string, group: string, assignor
   ]
   const child = spawn('java', [
     ...args,
-    ...[
-      '--bootstrap-server',
-      kafka.bootstrapServers,
-      '--topic',
-      topic,
-      '--group-id',
-      group,
-      '--reset-policy',
-      'earliest',
-    ],
-    ...['--assignment-strategy', `org.apache.kafka.clients.consumer.${assignor}`],
+    '--bootstrap-server',
+    kafka.bootstrapServers,
+    '--topic',
+    topic,
+    '--group-id',
+    group,
+    '--reset-policy',
+    'earliest',
+    '--assignment-strategy',
+    `org.apache.kafka.clients.consumer.${assignor}`,
   ])
   const stop = foreign(t, child, (line) => {
     if (!line.startsWith('{')) return

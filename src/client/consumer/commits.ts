@@ -88,13 +88,13 @@ export class Commits {
   }
 
   /** Before a rebalance, tried until the others would no longer wait. Never rejects: what was not committed is read again. */
-  async beforeRebalance(): Promise<void> {
-    const { config, subscriptions, groupOffsets, cluster } = this.#parts
+  async beforeRebalance(timeoutMs = this.#parts.config['max.poll.interval.ms']): Promise<void> {
+    const { subscriptions, groupOffsets, cluster } = this.#parts
     const offsets = this.#isAutomatic ? subscriptions.consumed() : []
     if (offsets.length === 0) return
     try {
-      await this.#settlePending(config['max.poll.interval.ms'])
-      await groupOffsets.commit(offsets, { timeoutMs: config['max.poll.interval.ms'], signal: this.#abort.signal })
+      await this.#settlePending(timeoutMs, this.#abort.signal)
+      await groupOffsets.commit(offsets, { timeoutMs, signal: this.#abort.signal })
       this.#parts.metrics.commits++
     } catch (error) {
       cluster.seams.logger.warn({ error: (error as Error).message }, 'offsets were not committed before the rebalance')
@@ -102,7 +102,7 @@ export class Commits {
   }
 
   async sync(offsets: readonly OffsetEntry[], limits: CallLimits): Promise<void> {
-    await this.#settlePending(limits.timeoutMs)
+    await this.#settlePending(limits.timeoutMs, limits.signal)
     this.runCallbacks()
     if (offsets.length === 0) return
     await this.#parts.groupOffsets.commit(offsets, limits)
@@ -154,12 +154,12 @@ export class Commits {
   }
 
   /** Waits for all commits made before, so that an older one can never arrive after a newer. */
-  async #settlePending(timeoutMs: number): Promise<void> {
+  async #settlePending(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     if (this.#pending.size === 0) return
     const { clock } = this.#parts.cluster.seams
     const timeUp = new AbortController()
     const all = Promise.all(this.#pending).finally(() => timeUp.abort())
-    await Promise.race([all, clock.sleep(timeoutMs, timeUp.signal)])
+    await Promise.race([all, clock.sleep(timeoutMs, signal ? AbortSignal.any([timeUp.signal, signal]) : timeUp.signal)])
   }
 
   #nowMs(): number {

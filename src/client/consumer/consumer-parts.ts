@@ -83,7 +83,7 @@ function makeGroup(
   const member: GroupMember = new GroupMember({
     ...common,
     groupId,
-    commitBeforeRebalance: () => commits.beforeRebalance(),
+    commitBeforeRebalance: (timeoutMs) => commits.beforeRebalance(timeoutMs),
     onAssigned: () => commits.assigned(),
   })
   return { groupId, member, offsets, commits }

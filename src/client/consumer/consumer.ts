@@ -16,14 +16,16 @@
  * The rule that must not break: between the moment at which positions advance and the return of the records there is no await, no wakeup and no
  * throw. `fetcher.collect` is that moment.
  */
+import { KafkaError } from '../../protocol/error-codes.ts'
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 import { type ConsumerConfig, type PropertyBag } from '../config.ts'
-import { AbortedError, ClosedError, IllegalStateError, InvalidArgumentError, TimeoutError } from '../errors.ts'
+import { AbortedError, IllegalStateError, InvalidArgumentError, TimeoutError } from '../errors.ts'
 import { type PartitionMetadata, type TopicMetadata } from '../metadata.ts'
 import { withRetries } from '../retry.ts'
 import { type ClientSeams } from '../seams.ts'
+import { CallGuard, type ConsumerCallOptions } from './call-guard.ts'
 import { type OffsetCommitCallback } from './commits.ts'
-import { ConcurrentUseError, WakeupError } from './consumer-errors.ts'
+import { WakeupError } from './consumer-errors.ts'
 import { lagOf, type Metric } from './consumer-metrics.ts'
 import { type ConsumerParts, type GroupParts, makeConsumerParts } from './consumer-parts.ts'
 import { ConsumerRecords, type OffsetAndMetadata } from './consumer-records.ts'
@@ -33,12 +35,6 @@ import { type RebalanceListener } from './rebalance-listener.ts'
 
 /** Offsets to commit: a map, or pairs of partition and offset. */
 export type OffsetsToCommit = Iterable<OffsetEntry>
-
-export interface ConsumerCallOptions {
-  /** Milliseconds instead of `default.api.timeout.ms`. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
 
 export interface ConsumerGroupMetadata {
   readonly groupId: string
@@ -58,19 +54,16 @@ export class Consumer {
   readonly config: ConsumerConfig
   readonly #parts: ConsumerParts
   readonly #maxRecords: number
-  #running: string | undefined
-  #idle: Promise<void> | undefined
-  #becameIdle: (() => void) | undefined
+  readonly #calls: CallGuard
   #closing: Promise<void> | undefined
   #turnMs = 0
-  /** Aborts the call that waits outside of poll's own loop. */
-  #blocked: AbortController | undefined
   #learning: AbortController | undefined
 
   /** @throws ConfigError with everything that is wrong. Connects with the first call that needs a broker. */
   constructor(properties: PropertyBag, seams: Partial<ClientSeams> = {}) {
     this.#parts = makeConsumerParts(properties, seams)
     this.config = this.#parts.config
+    this.#calls = new CallGuard(this.#parts.signal, this.#parts.calls, this.config['default.api.timeout.ms'])
     this.#maxRecords = this.config['max.poll.records']
   }
 
@@ -86,7 +79,7 @@ export class Consumer {
    * @throws InvalidArgumentError without `group.id`; IllegalStateError after `assign` or the other kind of subscription
    */
   subscribe(topics: readonly string[] | string | RegExp, listener?: RebalanceListener): void {
-    this.#mustBeIdle('subscribe')
+    this.#calls.mustBeIdle('subscribe')
     const { member } = this.#group('subscribe to topics')
     const { subscriptions, calls, cluster } = this.#parts
     if (topics instanceof RegExp) {
@@ -97,7 +90,7 @@ export class Consumer {
       if (names.some((name) => name.trim() === ''))
         throw new InvalidArgumentError('A topic to subscribe to has no name')
       if (names.length === 0) {
-        void this.unsubscribe()
+        this.#unsubscribeLater()
         return
       }
       subscriptions.subscribeTopics(names)
@@ -110,10 +103,10 @@ export class Consumer {
 
   /** Reads exactly these partitions, without a group's assignment. Replaces an earlier assignment; partitions in both keep their positions. */
   assign(partitions: readonly TopicPartition[]): void {
-    this.#mustBeIdle('assign')
+    this.#calls.mustBeIdle('assign')
     const { subscriptions, cluster, group, positions } = this.#parts
     if (partitions.length === 0) {
-      void this.unsubscribe()
+      this.#unsubscribeLater()
       return
     }
     // What is read so far is committed while it is still assigned.
@@ -129,13 +122,24 @@ export class Consumer {
 
   /** Gives everything up (`onPartitionsRevoked`, or `onPartitionsLost`) and leaves the group. Does not commit. */
   async unsubscribe(): Promise<void> {
-    const { subscriptions, group, calls } = this.#parts
-    await this.#exclusively('unsubscribe', async () => {
+    await this.#giveUpAll()
+    this.#parts.calls.throwError()
+  }
+
+  /** What a callback throws meanwhile is thrown by the next poll. */
+  #unsubscribeLater(): void {
+    this.#giveUpAll().catch((error: unknown) => {
+      this.#parts.cluster.seams.logger.error({ error: (error as Error).message }, 'unsubscribing failed')
+    })
+  }
+
+  #giveUpAll(): Promise<void> {
+    const { subscriptions, group } = this.#parts
+    return this.#calls.exclusively('unsubscribe', async () => {
       if (group && subscriptions.isGroupManaged) {
         await group.member.leave('the consumer unsubscribed from all topics', this.config['default.api.timeout.ms'])
       }
       subscriptions.unsubscribe()
-      calls.throwError()
     })
   }
 
@@ -149,7 +153,7 @@ export class Consumer {
    *   After each of them positions stand where they stood.
    */
   async poll(timeoutMs: number, { signal }: { signal?: AbortSignal } = {}): Promise<ConsumerRecords> {
-    this.#enter('poll')
+    this.#calls.enter('poll')
     const { subscriptions, group, metrics, fetcher, cluster, positions } = this.#parts
     const member = subscriptions.isGroupManaged ? group?.member : undefined
     try {
@@ -176,7 +180,7 @@ export class Consumer {
       return await this.#pollUntil(nowMs + timeoutMs, signal)
     } finally {
       member?.pollEnded()
-      this.#leave()
+      this.#calls.leave()
     }
   }
 
@@ -189,6 +193,7 @@ export class Consumer {
       const isMoreDue = (await member?.step()) === true
       this.#throwIfEnded(abort)
       group?.commits.runCallbacks()
+      this.#throwTopicError()
       positions.update()
       const records = fetcher.collect(this.#maxRecords)
       // An offset that turned out not to exist leaves its partition without a position.
@@ -225,9 +230,9 @@ export class Consumer {
     const { commits } = this.#group('commit offsets')
     const commit = async () => {
       const entries = offsets === undefined ? this.#parts.subscriptions.consumed() : checked(offsets)
-      await this.#blocking('commitSync', options, (limits) => commits.sync(entries, limits))
+      await this.#calls.blocking('commitSync', options, (limits) => commits.sync(entries, limits))
     }
-    if (offsets === undefined) await this.#exclusively('commitSync', commit)
+    if (offsets === undefined) await this.#calls.exclusively('commitSync', commit)
     else await commit()
   }
 
@@ -236,8 +241,8 @@ export class Consumer {
    * RetriableCommitFailedError when a later commit may succeed.
    */
   commitAsync(offsets?: OffsetsToCommit, callback?: OffsetCommitCallback): void {
-    if (offsets === undefined) this.#mustBeIdle('commitAsync')
-    else this.#mustBeOpen()
+    if (offsets === undefined) this.#calls.mustBeIdle('commitAsync')
+    else this.#calls.mustBeOpen()
     const { commits } = this.#group('commit offsets')
     commits.async(offsets === undefined ? this.#parts.subscriptions.consumed() : checked(offsets), callback)
   }
@@ -248,7 +253,7 @@ export class Consumer {
     options: ConsumerCallOptions = {},
   ): Promise<TopicPartitionMap<OffsetAndMetadata>> {
     const { offsets } = this.#group('ask for committed offsets')
-    const all = await this.#blocking('committed', options, (limits) => offsets.fetch(partitions, limits))
+    const all = await this.#calls.blocking('committed', options, (limits) => offsets.fetch(partitions, limits))
     const found = new TopicPartitionMap<OffsetAndMetadata>()
     for (const [topicPartition, one] of all) if (one) found.set(topicPartition, one)
     return found
@@ -260,7 +265,7 @@ export class Consumer {
     subscriptions.assigned(topicPartition)
     const { clock } = cluster.seams
     const timeoutMs = options.timeoutMs ?? this.config['default.api.timeout.ms']
-    return this.#blocking('position', options, async ({ signal: aborted }) => {
+    return this.#calls.blocking('position', options, async ({ signal: aborted }) => {
       const deadlineMs = clock.monotonic() + timeoutMs
       for (;;) {
         const partition = subscriptions.assigned(topicPartition)
@@ -280,7 +285,7 @@ export class Consumer {
 
   /** The next poll goes on at `offset` of this partition. What was fetched already is dropped. */
   seek(topicPartition: TopicPartition, offset: number | OffsetAndMetadata): void {
-    this.#mustBeOpen()
+    this.#calls.mustBeOpen()
     const to = typeof offset === 'number' ? { offset } : offset
     if (!Number.isSafeInteger(to.offset) || to.offset < 0) {
       throw new InvalidArgumentError(`${to.offset} is no offset to seek to: whole numbers from 0 on are`)
@@ -308,7 +313,9 @@ export class Consumer {
     const negative = questions.find(([, timestamp]) => !(timestamp >= 0))
     if (negative)
       throw new InvalidArgumentError(`${negative[1]} is no timestamp to look for: milliseconds from 0 on are`)
-    const all = await this.#blocking('offsetsForTimes', options, (limits) => this.#parts.lookup.find(questions, limits))
+    const all = await this.#calls.blocking('offsetsForTimes', options, (limits) =>
+      this.#parts.lookup.find(questions, limits),
+    )
     return new TopicPartitionMap([...all].filter(([, { offset }]) => offset >= 0))
   }
 
@@ -329,12 +336,12 @@ export class Consumer {
 
   /** Polls return nothing of these partitions until `resume`. The group does not notice; a rebalance does not keep it. */
   pause(partitions: readonly TopicPartition[]): void {
-    this.#mustBeOpen()
+    this.#calls.mustBeOpen()
     for (const one of partitions) this.#parts.subscriptions.assigned(one).paused = true
   }
 
   resume(partitions: readonly TopicPartition[]): void {
-    this.#mustBeOpen()
+    this.#calls.mustBeOpen()
     for (const one of partitions) this.#parts.subscriptions.assigned(one).paused = false
     this.#parts.signal.notify()
   }
@@ -356,12 +363,12 @@ export class Consumer {
   wakeup(): void {
     if (this.#closing) return
     this.#parts.signal.wakeup()
-    this.#blocked?.abort()
+    this.#calls.abortLatest()
   }
 
   /** The next poll joins the group anew. */
   enforceRebalance(reason = 'enforced by the user'): void {
-    this.#mustBeIdle('enforceRebalance')
+    this.#calls.mustBeIdle('enforceRebalance')
     this.#group('rebalance').member.enforceRebalance(reason)
   }
 
@@ -389,19 +396,20 @@ export class Consumer {
     const { cluster } = this.#parts
     const known = cluster.metadata.topics.get(topic)
     if (known) return known.partitions
-    await this.#blocking('partitionsFor', options, (limits) => this.#refreshed([topic], limits))
+    await this.#calls.blocking('partitionsFor', options, (limits) => this.#refreshed([topic], limits))
     return cluster.metadata.topics.get(topic)?.partitions ?? []
   }
 
   async listTopics(options: ConsumerCallOptions = {}): Promise<ReadonlyMap<string, TopicMetadata>> {
-    await this.#blocking('listTopics', options, (limits) => this.#refreshed(null, limits))
+    await this.#calls.blocking('listTopics', options, (limits) => this.#refreshed(null, limits))
     return new Map(this.#parts.cluster.metadata.topics)
   }
 
   /** The id of the cluster, fetched when it is not known. */
   async clusterId(options: ConsumerCallOptions = {}): Promise<string | undefined> {
     const { metadata } = this.#parts.cluster
-    if (metadata.version === 0) await this.#blocking('clusterId', options, (limits) => this.#refreshed([], limits))
+    if (metadata.version === 0)
+      await this.#calls.blocking('clusterId', options, (limits) => this.#refreshed([], limits))
     return metadata.clusterId
   }
 
@@ -417,7 +425,7 @@ export class Consumer {
   close(options: { timeoutMs?: number } | number = {}): Promise<void> {
     const timeoutMs = typeof options === 'number' ? options : (options.timeoutMs ?? CLOSE_TIMEOUT_MS)
     if (this.#closing) return this.#closing
-    if (this.#parts.calls.isRunning) {
+    if (this.#parts.calls.isInside) {
       return Promise.reject(new IllegalStateError('close() inside a rebalance callback would wait for itself'))
     }
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -437,9 +445,8 @@ export class Consumer {
     const startMs = clock.monotonic()
     const leftMs = () => Math.max(0, timeoutMs - (clock.monotonic() - startMs))
     this.#learning?.abort()
-    this.#blocked?.abort()
     signal.notify()
-    if (this.#running !== undefined) await this.#becomesIdle()
+    await this.#calls.end()
     try {
       fetcher.close()
       if (group) {
@@ -456,7 +463,7 @@ export class Consumer {
   }
 
   #resetTo(strategy: 'earliest' | 'latest', partitions: readonly TopicPartition[] | undefined): void {
-    this.#mustBeOpen()
+    this.#calls.mustBeOpen()
     const { subscriptions, positions } = this.#parts
     const chosen =
       partitions && partitions.length > 0
@@ -473,7 +480,7 @@ export class Consumer {
     options: ConsumerCallOptions,
   ): Promise<TopicPartitionMap<number>> {
     const questions = partitions.map((one) => [one, timestamp] as const)
-    const all = await this.#blocking(name, options, (limits) => this.#parts.lookup.find(questions, limits))
+    const all = await this.#calls.blocking(name, options, (limits) => this.#parts.lookup.find(questions, limits))
     return new TopicPartitionMap([...all].map(([topicPartition, { offset }]) => [topicPartition, offset]))
   }
 
@@ -512,70 +519,16 @@ export class Consumer {
     throw new InvalidArgumentError(`To ${what} a consumer needs a group: set group.id`)
   }
 
-  /** Runs a call that waits for brokers: a wakeup, the caller's signal and close end it. */
-  async #blocking<T>(
-    name: string,
-    { timeoutMs = this.config['default.api.timeout.ms'], signal }: ConsumerCallOptions,
-    run: (limits: { timeoutMs: number; signal: AbortSignal }) => Promise<T>,
-  ): Promise<T> {
-    this.#mustBeOpen()
-    if (this.#parts.signal.takeWakeup()) throw new WakeupError()
-    const outer = this.#blocked
-    const controller = new AbortController()
-    this.#blocked = controller
-    const abort = () => controller.abort()
-    signal?.addEventListener('abort', abort, { once: true })
-    if (signal?.aborted) abort()
-    try {
-      return await run({ timeoutMs, signal: controller.signal })
-    } catch (error) {
-      if (!(error instanceof AbortedError) || !controller.signal.aborted) throw error
-      if (this.#closing) throw new ClosedError('The consumer')
-      if (signal?.aborted) throw new AbortedError(name, signal.reason)
-      throw this.#parts.signal.takeWakeup() ? new WakeupError() : error
-    } finally {
-      signal?.removeEventListener('abort', abort)
-      if (this.#blocked === controller) this.#blocked = outer
-    }
-  }
-
-  async #exclusively<T>(name: string, run: () => Promise<T>): Promise<T> {
-    // Inside a callback the poll that runs it waits for this very call.
-    if (this.#parts.calls.isRunning) {
-      this.#mustBeOpen()
-      return run()
-    }
-    this.#enter(name)
-    try {
-      return await run()
-    } finally {
-      this.#leave()
-    }
-  }
-
-  #enter(name: string): void {
-    this.#mustBeIdle(name)
-    this.#running = name
-  }
-
-  #leave(): void {
-    this.#running = undefined
-    this.#becameIdle?.()
-  }
-
-  #becomesIdle(): Promise<void> {
-    this.#idle ??= new Promise((resolve) => (this.#becameIdle = resolve))
-    return this.#idle
-  }
-
-  #mustBeOpen(): void {
-    if (this.#closing && !this.#parts.calls.isRunning) throw new ClosedError('The consumer')
-  }
-
-  #mustBeIdle(name: string): void {
-    this.#mustBeOpen()
-    if (this.#running !== undefined && !(this.#parts.calls.isRunning && name !== 'poll')) {
-      throw new ConcurrentUseError(name, this.#running)
+  /** A subscribed topic that cannot be read at all: its name is not allowed, or the user may not. */
+  #throwTopicError(): void {
+    const { cluster, subscriptions } = this.#parts
+    const { topicErrors } = cluster.metadata
+    if (topicErrors.size === 0 || subscriptions.subscription.kind !== 'topics') return
+    for (const topic of subscriptions.topics) {
+      const error = topicErrors.get(topic)
+      if (error?.name === 'INVALID_TOPIC_EXCEPTION' || error?.name === 'TOPIC_AUTHORIZATION_FAILED') {
+        throw new KafkaError(error.code, `Reading the topic ${topic}`)
+      }
     }
   }
 

@@ -45,7 +45,7 @@ export interface GroupMemberParts {
   readonly calls: ListenerCalls
   readonly metrics: ConsumerMetrics
   /** Commits what was consumed before partitions are given up; never rejects. */
-  readonly commitBeforeRebalance: () => Promise<void>
+  readonly commitBeforeRebalance: (timeoutMs?: number) => Promise<void>
   /** An assignment came into force. */
   readonly onAssigned: () => void
 }
@@ -169,6 +169,7 @@ export class GroupMember {
   /** Does what is due; true if more is due at once. Called by a poll, again and again while it waits; runs the user's callbacks. */
   async step(): Promise<boolean> {
     const { clock } = this.#parts.cluster.seams
+    this.#polledMs = clock.monotonic()
     this.#throwFailure()
     this.#noticeChanges()
     if (this.#parts.subscriptions.subscription.kind === 'pattern' && this.#parts.cluster.metadata.version === 0)
@@ -344,6 +345,8 @@ export class GroupMember {
     const gone = subscriptions.partitions.filter((one) => !isAssigned(one))
     if (gone.length > 0) {
       for (const partition of gone) partition.revoking = true
+      // While the group rebalanced these were read on: what was returned of them since is committed too.
+      await this.#parts.commitBeforeRebalance(this.#parts.config['request.timeout.ms'])
       await calls.call('onPartitionsRevoked', gone)
     }
     // A heartbeat may have said meanwhile that the generation is over: then nothing of it counts.
@@ -516,7 +519,9 @@ export class GroupMember {
     const limitMs = this.#parts.config['max.poll.interval.ms']
     this.#polledMs = clock.monotonic()
     const look = () => {
-      const leftMs = this.#isPolling ? limitMs : this.#polledMs + limitMs - clock.monotonic()
+      // A poll that waits is a poll; one that is held up by the user's callback is not.
+      const leftMs =
+        this.#isPolling && !this.#parts.calls.isRunning ? limitMs : this.#polledMs + limitMs - clock.monotonic()
       if (leftMs > 0) {
         this.#pollTimer = clock.setTimer(leftMs, look, { background: true })
         return

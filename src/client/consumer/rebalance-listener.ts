@@ -2,6 +2,7 @@
  * The user's callbacks at a rebalance. All of them run inside `poll`, `unsubscribe` or `close` and never at any other time; the call waits
  * until their promise settles. Inside, the consumer may be used (commitSync, seek, pause, position …), but not polled.
  */
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type TopicPartition } from '../../protocol/records/topic-partition.ts'
 
 export interface RebalanceListener {
@@ -24,6 +25,7 @@ type Callback = keyof RebalanceListener
 /** Runs callbacks one after the other, marks the time in which the user's code may use the consumer, and keeps the first error. */
 export class ListenerCalls {
   #listener: RebalanceListener | undefined
+  readonly #context = new AsyncLocalStorage<boolean>()
   #running = 0
   #error: unknown
   #failed = false
@@ -37,6 +39,11 @@ export class ListenerCalls {
     return this.#running > 0
   }
 
+  /** True for code that a callback calls, and not for what else runs at the same time. */
+  get isInside(): boolean {
+    return this.#running > 0 && this.#context.getStore() === true
+  }
+
   async call(which: Callback, partitions: readonly TopicPartition[]): Promise<void> {
     const listener = this.#listener
     if (!listener) return
@@ -45,7 +52,7 @@ export class ListenerCalls {
     const plain = partitions.map(({ topic, partition }) => ({ topic, partition }))
     this.#running++
     try {
-      await listener[named](plain)
+      await this.#context.run(true, () => listener[named]!(plain))
     } catch (error) {
       if (!this.#failed) this.#error = error
       this.#failed = true
