@@ -11,11 +11,19 @@ export {
 } from './client/config.ts'
 export * from './client/consumer/index.ts'
 export * from './client/errors.ts'
+export {
+  codeOf,
+  ConsumerRecord,
+  errorOf,
+  KafkaError,
+  topicPartitionKey,
+  TopicPartitionMap,
+  type ErrorCode,
+  type ErrorName,
+  type TopicPartition,
+} from './client/index.ts'
 export { type BrokerAddress, type PartitionMetadata } from './client/metadata.ts'
 export * from './client/producer/index.ts'
 export { systemSeams, type ClientSeams } from './client/seams.ts'
 export { SluiceError } from './error.ts'
-export { codeOf, errorOf, KafkaError, type ErrorCode, type ErrorName } from './protocol/error-codes.ts'
-export { ConsumerRecord } from './protocol/records/consumer-record.ts'
-export { topicPartitionKey, TopicPartitionMap, type TopicPartition } from './protocol/records/topic-partition.ts'
 export { silentLogger, type Logger } from './seams/logger.ts'

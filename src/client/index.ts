@@ -17,3 +17,6 @@ export { ClusterMetadata, type BrokerAddress, type PartitionMetadata, type Topic
 export { adminProperties, consumerProperties, producerProperties } from './properties.ts'
 export { backoffMs, isRetriable, withRetries } from './retry.ts'
 export { systemSeams, type ClientSeams } from './seams.ts'
+export { codeOf, errorOf, KafkaError, type ErrorCode, type ErrorName } from '../protocol/error-codes.ts'
+export { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+export { topicPartitionKey, TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'

@@ -1,15 +1,12 @@
 /** What the admin client must do against any broker: run over the embedded one (admin-embedded.test.ts) and over Apache Kafka (test/compat/admin.compat.ts). */
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
+import { type TestContext } from 'node:test'
 import { Admin, AdminError } from '../../../src/client/admin/index.ts'
 import { Consumer } from '../../../src/client/consumer/index.ts'
 import { Producer } from '../../../src/client/producer/index.ts'
 import { KafkaError } from '../../../src/protocol/error-codes.ts'
 import { until } from '../../support/until.ts'
-
-export interface Target {
-  bootstrapServers: string
-}
+import { type Case, casesOf, type Target } from '../target.ts'
 
 let namesMade = 0
 const fresh = (what: string) => `${what}-${process.pid}-${++namesMade}`
@@ -28,8 +25,9 @@ const isKafkas = (code: string, message?: RegExp) => (error: Error) => {
 }
 
 export function adminConformance(start: () => Promise<Target>): void {
-  test('admin: topics are created, listed, described and deleted', async (t) => {
-    const admin = adminOf(t, await start())
+  const check = casesOf(start)
+  check('admin: topics are created, listed, described and deleted', async (t, target) => {
+    const admin = adminOf(t, target)
     const [one, two] = [fresh('topic'), fresh('topic')]
     const created = await admin.createTopics([
       { name: one, partitions: 3, replicationFactor: 1, configs: { 'retention.ms': '123456' } },
@@ -54,8 +52,8 @@ export function adminConformance(start: () => Promise<Target>): void {
     await assert.rejects(admin.deleteTopics([one]), isKafkas('UNKNOWN_TOPIC_OR_PARTITION'))
   })
 
-  test('admin: what fails of several is said by name, and the rest is done', async (t) => {
-    const admin = adminOf(t, await start())
+  check('admin: what fails of several is said by name, and the rest is done', async (t, target) => {
+    const admin = adminOf(t, target)
     const [old, young] = [fresh('topic'), fresh('topic')]
     await admin.createTopics([{ name: old }])
     await assert.rejects(
@@ -75,8 +73,8 @@ export function adminConformance(start: () => Promise<Target>): void {
     )
   })
 
-  test('admin: validateOnly changes nothing', async (t) => {
-    const admin = adminOf(t, await start())
+  check('admin: validateOnly changes nothing', async (t, target) => {
+    const admin = adminOf(t, target)
     const name = fresh('topic')
     await admin.createTopics([{ name, partitions: 2 }], { validateOnly: true })
     assert.ok(!(await admin.listTopics()).some((topic) => topic.name === name))
@@ -89,8 +87,8 @@ export function adminConformance(start: () => Promise<Target>): void {
     assert.notEqual(configs.get('retention.ms')!.value, '777')
   })
 
-  test('admin: partitions can only be added, in the words of Kafka', async (t) => {
-    const admin = adminOf(t, await start())
+  check('admin: partitions can only be added, in the words of Kafka', async (t, target) => {
+    const admin = adminOf(t, target)
     const name = fresh('topic')
     await admin.createTopics([{ name, partitions: 3 }])
     await admin.createPartitions({ [name]: 5 })
@@ -104,8 +102,8 @@ export function adminConformance(start: () => Promise<Target>): void {
     )
   })
 
-  test('admin: configurations are set, deleted and described with their source', async (t) => {
-    const admin = adminOf(t, await start())
+  check('admin: configurations are set, deleted and described with their source', async (t, target) => {
+    const admin = adminOf(t, target)
     const name = fresh('topic')
     await admin.createTopics([{ name, configs: { 'cleanup.policy': 'compact' } }])
     const describe = async (key: string) => {
@@ -130,15 +128,13 @@ export function adminConformance(start: () => Promise<Target>): void {
     assert.ok(broker.has('num.partitions'))
   })
 
-  test('admin: the cluster is described', async (t) => {
-    const target = await start()
+  check('admin: the cluster is described', async (t, target) => {
     const cluster = await adminOf(t, target).describeCluster()
     assert.match(cluster.clusterId, /^[\w-]{22}$/)
     assert.ok(cluster.brokers.some(({ host, port }) => target.bootstrapServers.includes(`${host}:${port}`)))
   })
 
-  test('admin: offsets by place and time, and records deleted before one', async (t) => {
-    const target = await start()
+  check('admin: offsets by place and time, and records deleted before one', async (t, target) => {
     const admin = adminOf(t, target)
     const topic = fresh('topic')
     await admin.createTopics([{ name: topic, partitions: 2 }])
@@ -178,12 +174,12 @@ export function adminConformance(start: () => Promise<Target>): void {
     await assert.rejects(admin.deleteRecords([[zero, 99]]), isKafkas('OFFSET_OUT_OF_RANGE'))
   })
 
-  groupConformance(start)
+  groupConformance(check)
 }
 
-function groupConformance(start: () => Promise<Target>): void {
-  test('groups: offsets are set, listed and deleted, and the group with them', async (t) => {
-    const admin = adminOf(t, await start())
+function groupConformance(check: Case): void {
+  check('groups: offsets are set, listed and deleted, and the group with them', async (t, target) => {
+    const admin = adminOf(t, target)
     const [topic, group] = [fresh('topic'), fresh('group')]
     await admin.createTopics([{ name: topic, partitions: 3 }])
     await admin.alterGroupOffsets(group, [
@@ -217,8 +213,8 @@ function groupConformance(start: () => Promise<Target>): void {
     assert.throws(() => described.get(group), isKafkas('GROUP_ID_NOT_FOUND'))
   })
 
-  test('groups: many groups in one call', async (t) => {
-    const admin = adminOf(t, await start())
+  check('groups: many groups in one call', async (t, target) => {
+    const admin = adminOf(t, target)
     const topic = fresh('topic')
     await admin.createTopics([{ name: topic }])
     const groups = Array.from({ length: 8 }, () => fresh('group'))
@@ -234,8 +230,7 @@ function groupConformance(start: () => Promise<Target>): void {
     await admin.deleteGroups(groups)
   })
 
-  test('groups: members and their assignment are described; a group in use is protected', async (t) => {
-    const target = await start()
+  check('groups: members and their assignment are described; a group in use is protected', async (t, target) => {
     const admin = adminOf(t, target)
     const [topic, group] = [fresh('topic'), fresh('group')]
     await admin.createTopics([{ name: topic, partitions: 2 }])

@@ -4,7 +4,7 @@
  * and by Sluice's own otherwise.
  */
 import assert from 'node:assert/strict'
-import { test, type TestContext } from 'node:test'
+import { type TestContext } from 'node:test'
 import { Consumer } from '../../../src/client/consumer/index.ts'
 import { Admin } from '../../../src/client/admin/index.ts'
 import {
@@ -16,10 +16,7 @@ import {
 import { type PropertyBag } from '../../../src/client/config.ts'
 import { partitionOfKey, Producer, SendBatchError } from '../../../src/client/producer/index.ts'
 import { type ConsumerRecord } from '../../../src/protocol/records/consumer-record.ts'
-
-export interface Target {
-  bootstrapServers: string
-}
+import { type Case, casesOf, type Target } from '../target.ts'
 
 const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 let topicsMade = 0
@@ -74,46 +71,48 @@ export async function readAll(
 }
 
 export function producerConformance(start: () => Promise<Target>): void {
+  const check = casesOf(start)
   for (const compression of compressions) {
-    test(`producer, ${compression}: keys, values, headers and timestamps arrive as they were sent`, async (t) => {
-      const target = await start()
-      const topic = await topicOf(t, target)
-      const producer = producerOf(t, target, { 'compression.type': compression })
-      const sent = [
-        { key: 'a key', value: 'a value', timestamp: 1_700_000_000_000 },
-        { key: null, value: null, timestamp: 1_700_000_000_001 },
-        {
-          key: '',
-          value: Buffer.from([0, 255, 128]),
-          headers: [
-            { key: 'h', value: 'v' },
-            { key: 'none', value: null },
+    check(
+      `producer, ${compression}: keys, values, headers and timestamps arrive as they were sent`,
+      async (t, target) => {
+        const topic = await topicOf(t, target)
+        const producer = producerOf(t, target, { 'compression.type': compression })
+        const sent = [
+          { key: 'a key', value: 'a value', timestamp: 1_700_000_000_000 },
+          { key: null, value: null, timestamp: 1_700_000_000_001 },
+          {
+            key: '',
+            value: Buffer.from([0, 255, 128]),
+            headers: [
+              { key: 'h', value: 'v' },
+              { key: 'none', value: null },
+            ],
+          },
+          { value: 'ключ и значение'.repeat(1000), headers: [{ key: 'h', value: Buffer.alloc(300, 7) }] },
+        ]
+        await producer.sendBatch(sent.map((record) => ({ topic, ...record })))
+        const [first, second, third, fourth] = await readAll(t, target, topic)
+        assert.deepEqual(
+          [first!.keyText(), first!.valueText(), first!.timestamp],
+          ['a key', 'a value', 1_700_000_000_000],
+        )
+        assert.deepEqual([second!.key, second!.value, second!.timestamp], [null, null, 1_700_000_000_001])
+        assert.deepEqual([third!.keyText(), [...third!.value!]], ['', [0, 255, 128]])
+        assert.deepEqual(
+          third!.headers.map(({ key, value }) => [key, value?.toString() ?? null]),
+          [
+            ['h', 'v'],
+            ['none', null],
           ],
-        },
-        { value: 'ключ и значение'.repeat(1000), headers: [{ key: 'h', value: Buffer.alloc(300, 7) }] },
-      ]
-      await producer.sendBatch(sent.map((record) => ({ topic, ...record })))
-      const [first, second, third, fourth] = await readAll(t, target, topic)
-      assert.deepEqual(
-        [first!.keyText(), first!.valueText(), first!.timestamp],
-        ['a key', 'a value', 1_700_000_000_000],
-      )
-      assert.deepEqual([second!.key, second!.value, second!.timestamp], [null, null, 1_700_000_000_001])
-      assert.deepEqual([third!.keyText(), [...third!.value!]], ['', [0, 255, 128]])
-      assert.deepEqual(
-        third!.headers.map(({ key, value }) => [key, value?.toString() ?? null]),
-        [
-          ['h', 'v'],
-          ['none', null],
-        ],
-      )
-      assert.equal(fourth!.valueText(), 'ключ и значение'.repeat(1000))
-      assert.deepEqual(fourth!.headers[0]!.value, Buffer.alloc(300, 7))
-    })
+        )
+        assert.equal(fourth!.valueText(), 'ключ и значение'.repeat(1000))
+        assert.deepEqual(fourth!.headers[0]!.value, Buffer.alloc(300, 7))
+      },
+    )
   }
 
-  test('producer: any number of records in one call, each where its metadata say', async (t) => {
-    const target = await start()
+  check('producer: any number of records in one call, each where its metadata say', async (t, target) => {
     const topic = await topicOf(t, target, 3)
     const producer = producerOf(t, target, { 'batch.size': 20_000 })
     const records = Array.from({ length: 30_000 }, (_, index) => ({
@@ -139,8 +138,7 @@ export function producerConformance(start: () => Promise<Target>): void {
     }
   })
 
-  test('producer: an exact partition wins over the key, and records without either are spread', async (t) => {
-    const target = await start()
+  check('producer: an exact partition wins over the key, and records without either are spread', async (t, target) => {
     const topic = await topicOf(t, target, 4)
     const producer = producerOf(t, target, { 'batch.size': 1000, 'linger.ms': 0 })
     assert.equal((await producer.send({ topic, partition: 3, key: 'x', value: 'exact' })).partition, 3)
@@ -150,8 +148,7 @@ export function producerConformance(start: () => Promise<Target>): void {
   })
 
   for (const acks of ['0', '1', 'all'] as const) {
-    test(`producer, acks=${acks}: everything arrives`, async (t) => {
-      const target = await start()
+    check(`producer, acks=${acks}: everything arrives`, async (t, target) => {
       const topic = await topicOf(t, target)
       const producer = producerOf(t, target, { acks })
       await producer.sendBatch(Array.from({ length: 500 }, (_, index) => ({ topic, value: String(index) })))
@@ -163,8 +160,7 @@ export function producerConformance(start: () => Promise<Target>): void {
     })
   }
 
-  test('producer: a record larger than the topic takes fails alone', async (t) => {
-    const target = await start()
+  check('producer: a record larger than the topic takes fails alone', async (t, target) => {
     const topic = await topicOf(t, target, 1, { 'max.message.bytes': '2000' })
     const producer = producerOf(t, target)
     const records = Array.from({ length: 100 }, (_, index) => ({
@@ -186,8 +182,7 @@ export function producerConformance(start: () => Promise<Target>): void {
     )
   })
 
-  test('producer: LogAppendTime is told in the metadata', async (t) => {
-    const target = await start()
+  check('producer: LogAppendTime is told in the metadata', async (t, target) => {
     const topic = await topicOf(t, target, 1, { 'message.timestamp.type': 'LogAppendTime' })
     const producer = producerOf(t, target)
     const before = Date.now()
@@ -195,15 +190,14 @@ export function producerConformance(start: () => Promise<Target>): void {
     assert.ok(timestamp >= before - 1000, `${timestamp} is the broker's time`)
   })
 
-  transactionConformance(start)
+  transactionConformance(check)
 }
 
-function transactionConformance(start: () => Promise<Target>): void {
+function transactionConformance(check: Case): void {
   const committed = async (t: TestContext, target: Target, topic: string) =>
     (await readAll(t, target, topic, 'read_committed')).map((one) => one.valueText())
 
-  test('transactions: what is committed is read, what is aborted is not', async (t) => {
-    const target = await start()
+  check('transactions: what is committed is read, what is aborted is not', async (t, target) => {
     const topic = await topicOf(t, target, 2)
     const producer = producerOf(t, target, { 'transactional.id': `t-${topic}` })
     await producer.initTransactions()
@@ -219,8 +213,7 @@ function transactionConformance(start: () => Promise<Target>): void {
     assert.ok((await readAll(t, target, topic)).length > expected.length, 'the aborted ones are in the log')
   })
 
-  test('transactions: records that were not sent yet fail when the transaction is aborted', async (t) => {
-    const target = await start()
+  check('transactions: records that were not sent yet fail when the transaction is aborted', async (t, target) => {
     const topic = await topicOf(t, target)
     const producer = producerOf(t, target, {
       'transactional.id': `t-${topic}`,
@@ -240,8 +233,7 @@ function transactionConformance(start: () => Promise<Target>): void {
     assert.deepEqual(await committed(t, target, topic), ['kept'])
   })
 
-  test('transactions: offsets are committed with the records, and not with an abort', async (t) => {
-    const target = await start()
+  check('transactions: offsets are committed with the records, and not with an abort', async (t, target) => {
     const topic = await topicOf(t, target)
     const producer = producerOf(t, target, { 'transactional.id': `t-${topic}` })
     const admin = new Admin({ 'bootstrap.servers': target.bootstrapServers })
@@ -271,8 +263,7 @@ function transactionConformance(start: () => Promise<Target>): void {
     assert.equal(await offsetOf(), 11)
   })
 
-  test('transactions: a newer producer with the same id fences the older one', async (t) => {
-    const target = await start()
+  check('transactions: a newer producer with the same id fences the older one', async (t, target) => {
     const topic = await topicOf(t, target)
     const older = producerOf(t, target, { 'transactional.id': `t-${topic}` })
     await older.initTransactions()
@@ -289,23 +280,24 @@ function transactionConformance(start: () => Promise<Target>): void {
     assert.deepEqual(await committed(t, target, topic), ['of the newer one'])
   })
 
-  test('transactions: a record that is refused makes the transaction abortable, and the next one works', async (t) => {
-    const target = await start()
-    const topic = await topicOf(t, target, 1, { 'max.message.bytes': '2000' })
-    const producer = producerOf(t, target, { 'transactional.id': `t-${topic}` })
-    await producer.initTransactions()
-    producer.beginTransaction()
-    await assert.rejects(producer.send({ topic, value: 'x'.repeat(3000) }), RecordTooLargeError)
-    await assert.rejects(producer.commitTransaction(), { code: 'SLUICE_TRANSACTION_ABORTABLE' })
-    await producer.abortTransaction()
-    producer.beginTransaction()
-    await producer.sendBatch([{ topic, value: 'good' }])
-    await producer.commitTransaction()
-    assert.deepEqual(await committed(t, target, topic), ['good'])
-  })
+  check(
+    'transactions: a record that is refused makes the transaction abortable, and the next one works',
+    async (t, target) => {
+      const topic = await topicOf(t, target, 1, { 'max.message.bytes': '2000' })
+      const producer = producerOf(t, target, { 'transactional.id': `t-${topic}` })
+      await producer.initTransactions()
+      producer.beginTransaction()
+      await assert.rejects(producer.send({ topic, value: 'x'.repeat(3000) }), RecordTooLargeError)
+      await assert.rejects(producer.commitTransaction(), { code: 'SLUICE_TRANSACTION_ABORTABLE' })
+      await producer.abortTransaction()
+      producer.beginTransaction()
+      await producer.sendBatch([{ topic, value: 'good' }])
+      await producer.commitTransaction()
+      assert.deepEqual(await committed(t, target, topic), ['good'])
+    },
+  )
 
-  test('transactions: calls out of order are refused', async (t) => {
-    const target = await start()
+  check('transactions: calls out of order are refused', async (t, target) => {
     const producer = producerOf(t, target, { 'transactional.id': `order-${++topicsMade}` })
     assert.throws(() => producer.beginTransaction(), IllegalStateError)
     await assert.rejects(producer.send({ topic: 'x', value: 'x' }), IllegalStateError)
