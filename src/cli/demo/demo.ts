@@ -180,7 +180,7 @@ export class Demo {
     const database = join(this.#directory, `${topic}.db`)
     const results: [group: string, comparison: Comparison, where: string][] = [
       ['file-consumers', await compareFiles(out, records, this.#settings.partitions), join(out, topic)],
-      ['sqlite-consumers', await compareTable(database, topic, records), database],
+      ['sqlite-consumers', compareTable(database, topic, records), database],
       ['console-consumers', compare(values, sample.lines), 'standard output'],
     ]
     const rows = results.map(([group, { stored, lost, repeated }, where]) => {

@@ -4,6 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { loadSqlite } from '../../seams/sqlite.ts'
 import type { DemoRecords } from './records.ts'
 
 export interface Comparison {
@@ -83,12 +84,8 @@ async function linesOf(directory: string): Promise<string[]> {
   return lines
 }
 
-export async function compareTable(
-  database: string,
-  table: string,
-  { columns, values }: DemoRecords,
-): Promise<Comparison> {
-  const { DatabaseSync } = await import('node:sqlite')
+export function compareTable(database: string, table: string, { columns, values }: DemoRecords): Comparison {
+  const { DatabaseSync } = loadSqlite()
   const connection = new DatabaseSync(database, { readOnly: true })
   try {
     const rows = connection.prepare(`SELECT ${columns.map((name) => `"${name}"`).join(', ')} FROM "${table}"`).all()
