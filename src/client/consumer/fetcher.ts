@@ -182,7 +182,9 @@ export class Fetcher {
     }
     if (leader.inFlight || leader.notBeforeMs > nowMs) return
     let buffered = 0
-    for (const { buffer } of this.#parts.subscriptions.partitions) buffered += buffer.bytes
+    // What is paused is kept and not counted, or it would stop the others.
+    for (const partition of this.#parts.subscriptions.partitions)
+      if (partition.isReadable) buffered += partition.buffer.bytes
     if (buffered >= config['fetch.max.bytes'] && buffered > 0) return
     const limit = config['max.partition.fetch.bytes']
     const wanted = partitions.filter(({ buffer }) => buffer.bytes < limit || buffer.isEmpty)

@@ -243,6 +243,38 @@ export function groupSuite(environment: Environment): void {
       await pollUntil(consumer, () => consumer.groupMetadata().generationId > generationId)
     })
 
+    check('max.poll.interval.ms runs while a callback does (testMaxPollIntervalMsDelayInRevocation)', async (f) => {
+      const topic = await f.topic(2)
+      const consumer = f.consumer({ 'max.poll.interval.ms': 400, 'heartbeat.interval.ms': 100 })
+      let refused: unknown
+      consumer.subscribe([topic], {
+        async onPartitionsRevoked(partitions) {
+          if (refused) return
+          await until(() => consumer.groupMetadata().generationId === -1)
+          refused = await consumer.commitSync([[partitions[0]!, { offset: 1 }]]).catch((error: unknown) => error)
+        },
+      })
+      await awaitAssignment(consumer, 2)
+      const { memberId } = consumer.groupMetadata()
+      consumer.enforceRebalance()
+      await pollUntil(consumer, () => refused !== undefined && consumer.assignment().length === 2)
+      assert.equal((refused as { code?: string }).code, 'SLUICE_COMMIT_FAILED')
+      assert.notEqual(consumer.groupMetadata().memberId, memberId)
+    })
+
+    check(
+      'a poll longer than max.poll.interval.ms costs nothing (testMaxPollIntervalMsShorterThanPollTimeout)',
+      async (f) => {
+        const topic = await f.topic()
+        const consumer = f.consumer({ 'max.poll.interval.ms': 300, 'heartbeat.interval.ms': 100 })
+        const calls: string[] = []
+        consumer.subscribe([topic], recorder(calls))
+        await awaitAssignment(consumer, 1)
+        await consumer.poll(900)
+        assert.deepEqual(calls, ['assigned 0'])
+      },
+    )
+
     check('heartbeats go on while the user does not poll', async (f) => {
       const topic = await f.topic(2)
       const settings = { 'group.id': uniqueName('group'), 'heartbeat.interval.ms': 50, 'session.timeout.ms': 6000 }

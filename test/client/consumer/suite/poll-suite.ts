@@ -205,6 +205,28 @@ export function pollSuite(environment: Environment): void {
       )
     })
 
+    check('pause: a paused partition with much buffered does not stop the others', async (f) => {
+      const topic = await f.topic(2)
+      await f.produce(topic, 400, { size: 1000 })
+      const consumer = f.consumer({
+        'max.poll.records': 5,
+        'fetch.max.bytes': 100_000,
+        'max.partition.fetch.bytes': 100_000,
+      })
+      consumer.assign([at(topic, 0), at(topic, 1)])
+      const first = (await consume(consumer, 5)).map(({ offset }) => offset)
+      await until(() => consumer.metrics().get('consumer-fetch-manager-metrics:bytes-consumed-total')!.value > 90_000)
+      consumer.pause([at(topic, 0)])
+      await f.produce(topic, 50, { partition: 1 })
+      assert.ok((await consume(consumer, 50)).every(({ partition }) => partition === 1))
+      consumer.resume([at(topic, 0)])
+      const rest = (await consume(consumer, 395)).map(({ offset }) => offset)
+      assert.deepEqual(
+        [...first, ...rest],
+        Array.from({ length: 400 }, (_, offset) => offset),
+      )
+    })
+
     check('seek: goes on at the offset, whatever was fetched ahead (testSeek)', async (f) => {
       const topic = await f.topic()
       await f.produce(topic, 500)
