@@ -15,7 +15,7 @@ import { Compactor } from './compactor.ts'
 import { LogDirectoryError } from './log-directory-error.ts'
 import { type LogSurroundings, PartitionLog } from './partition-log.ts'
 import { loadPartition } from './partition-loading.ts'
-import { refusal } from './refusal.ts'
+import { refusal, storageRefusal } from './refusal.ts'
 import { applyRetention } from './retention.ts'
 import { TailMemory } from './tail-cache.ts'
 import { type ConfigValues, TopicConfig } from './topic-config.ts'
@@ -357,7 +357,7 @@ export class LogDirectory {
       } catch (error) {
         if (!isSystemError(error)) throw error
         this.#options.logger.error({ err: error, directory: this.directory }, `the disk refused ${doing}`)
-        throw refusal('KAFKA_STORAGE_ERROR', doing, `Disk error in ${this.directory}: ${error.message}`)
+        throw storageRefusal(doing, this.directory, error)
       }
     })
     this.#queue = done.catch(() => {})

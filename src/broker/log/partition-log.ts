@@ -36,7 +36,7 @@ import {
   type TimestampAndOffset,
 } from './partition-types.ts'
 import { type CompletedTransaction, type ProducerStates } from './producer-state.ts'
-import { beyondHighWatermark, LogRefusal, outOfRange, refusal } from './refusal.ts'
+import { beyondHighWatermark, LogRefusal, outOfRange, refusal, storageRefusal } from './refusal.ts'
 import { type Segment, SegmentRetiredError } from './segment.ts'
 import { PartitionTail, type TailMemory } from './tail-cache.ts'
 import { type TopicConfig } from './topic-config.ts'
@@ -193,16 +193,11 @@ export class PartitionLog {
   }
 
   /**
-   * Appends the marker that ends a transaction here. Rejects with INVALID_PRODUCER_EPOCH or TRANSACTION_COORDINATOR_FENCED when a newer
-   * one was here, and as `append` does.
+   * Appends the marker that ends a transaction here. Rejects with INVALID_PRODUCER_EPOCH or TRANSACTION_COORDINATOR_FENCED, and as `append`.
    */
   appendControl(control: ControlAppend): Promise<AppendResult> {
-    try {
-      this.#mustBeOpen('appending a marker')
-      return this.#enqueue({ batches: undefined, control, origin: 'coordinator', sizeInBytes: CONTROL_BATCH_BYTES })
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    if (this.closed) return Promise.reject(this.#closedRefusal('appending a marker'))
+    return this.#enqueue({ batches: undefined, control, origin: 'coordinator', sizeInBytes: CONTROL_BATCH_BYTES })
   }
 
   #enqueue(append: Omit<Pending, 'resolve' | 'reject'>): Promise<AppendResult> {
@@ -308,8 +303,7 @@ export class PartitionLog {
 
   #notify(): void {
     // A copy: a listener may take itself off, or put another one on.
-    const listeners = [...this.#listeners]
-    for (const listener of listeners) {
+    for (const listener of Array.from(this.#listeners)) {
       try {
         listener()
       } catch (error) {
@@ -319,14 +313,8 @@ export class PartitionLog {
   }
 
   #storageError(error: unknown): LogRefusal {
-    const { logger } = this.#surroundings
-    logger.error({ err: error, partition: this.#name, directory: this.directory }, 'the disk refused an append')
-    const why = error instanceof Error ? error.message : String(error)
-    return refusal(
-      'KAFKA_STORAGE_ERROR',
-      `appending to ${this.#name}`,
-      `Disk error when trying to write to ${this.directory}: ${why}`,
-    )
+    this.#surroundings.logger.error({ err: error, partition: this.#name }, 'the disk refused an append')
+    return storageRefusal(`appending to ${this.#name}`, this.directory, error)
   }
 
   #refusePending(): void {

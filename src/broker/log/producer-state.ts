@@ -171,7 +171,7 @@ export class ProducerStates {
       type,
       producerId,
       producerEpoch,
-      coordinatorEpoch: coordinatorEpochOf(batch),
+      coordinatorEpoch: batch.coordinatorEpoch,
       timestamp: batch.maxTimestamp,
     }
     return this.#end(marker, batch.lastOffset)
@@ -287,11 +287,4 @@ export class ProducerStates {
 export function firstSequence({ lastSequence, offsetDelta }: ProducerBatch): number {
   // Sequences start again at 0 after 2^31 - 1.
   return lastSequence >= offsetDelta ? lastSequence - offsetDelta : GREATEST_SEQUENCE - (offsetDelta - lastSequence) + 1
-}
-
-/** The marker's value is `version:int16 coordinator_epoch:int32`, after a key of four bytes. */
-function coordinatorEpochOf(batch: RecordBatch): number {
-  const valueLength = batch.position + 61 + 5 + 4
-  const end = batch.position + batch.sizeInBytes
-  return valueLength + 7 <= end ? batch.buffer.readInt32BE(valueLength + 3) : -1
 }

@@ -43,3 +43,8 @@ export function outOfRange(partition: string, offset: number, start: number, end
 export function beyondHighWatermark(partition: string, offset: number, highWatermark: number): string {
   return `Cannot increment the log start offset to ${offset} of partition ${partition} since it is larger than the high watermark ${highWatermark}`
 }
+
+export function storageRefusal(doing: string, directory: string, cause: unknown): LogRefusal {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return refusal('KAFKA_STORAGE_ERROR', doing, `Disk error in ${directory}: ${why}`)
+}

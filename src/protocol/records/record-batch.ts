@@ -231,16 +231,37 @@ export class RecordBatch {
   /**
    * What a control batch says of its transaction. Types that came later are `unknown`, and are passed over.
    *
-   * The record is `length attributes timestamp_delta offset_delta key_length`, a byte each as such a batch holds one short record, and
-   * its key `version:int16 type:int16`.
+   * It holds one record, `length attributes timestamp_delta offset_delta key_length key value_length value headers`, whose key is
+   * `version:int16 type:int16`. The timestamp delta is long where compaction has set a delete horizon (KIP-534).
    */
   controlType(): 'abort' | 'commit' | 'unknown' {
-    const key = this.position + RECORD_BATCH_OVERHEAD + 5
-    const end = this.position + this.sizeInBytes
-    if (!this.isControl || this.count !== 1 || this.compression !== 'none' || key + 4 > end) return 'unknown'
-    if (this.buffer[key - 1] !== 8 || this.buffer.readInt16BE(key) < 0) return 'unknown'
+    const key = this.#controlKey()
+    if (key === undefined || this.buffer.readInt16BE(key) < 0) return 'unknown'
     const type = this.buffer.readInt16BE(key + 2)
     return type === 0 ? 'abort' : type === 1 ? 'commit' : 'unknown'
+  }
+
+  /** Of a transaction marker: the epoch of the coordinator that wrote it; -1 if it says none. Its value is `version:int16 coordinator_epoch:int32`. */
+  get coordinatorEpoch(): number {
+    const key = this.#controlKey()
+    const value = key === undefined ? Number.POSITIVE_INFINITY : key + 5
+    return value + 6 <= this.position + this.sizeInBytes ? this.buffer.readInt32BE(value + 2) : -1
+  }
+
+  /** Where the key of a control batch's record begins. */
+  #controlKey(): number | undefined {
+    const end = this.position + this.sizeInBytes
+    if (!this.isControl || this.count !== 1 || this.compression !== 'none') return undefined
+    let at = this.position + RECORD_BATCH_OVERHEAD
+    const skipVarint = () => {
+      while (at < end && this.buffer[at]! >= 0x80) at++
+      at++
+    }
+    skipVarint()
+    at++
+    skipVarint()
+    skipVarint()
+    return at < end && this.buffer[at] === 8 && at + 5 <= end ? at + 1 : undefined
   }
 }
 

@@ -20,50 +20,61 @@ async function stateOf(log: PartitionLog): Promise<Map<string, string | null>> {
   return state
 }
 
+/** As a consumer reads committed records: by the aborted transactions that each answer names, until their markers. */
 async function committedOffsets(log: PartitionLog): Promise<Map<number, string>> {
-  const aborted = log.abortedTransactions(0, log.lastStableOffset)
   const found = new Map<number, string>()
-  const open = new Set<number>()
   for (let offset = 0; ;) {
-    const { records } = await log.read(offset, { maxBytes: 400, isolation: 'read_committed', minOneBatch: true })
+    const { records, abortedTransactions } = await log.read(offset, {
+      maxBytes: 4000,
+      isolation: 'read_committed',
+      minOneBatch: true,
+    })
     if (records.length === 0) return found
+    const announced = [...abortedTransactions!]
+    const aborted = new Set<number>()
     for (const piece of records) {
       for (const batch of recordBatches(piece)) {
         batch.verifyCrc()
         offset = batch.nextOffset
-        for (const { producerId, firstOffset } of aborted) {
-          if (
-            firstOffset <= batch.lastOffset &&
-            producerId === batch.producerId &&
-            !ended(log, aborted, firstOffset, batch.baseOffset)
-          )
-            open.add(producerId)
-        }
-        if (batch.isControl) {
-          open.delete(batch.producerId)
-          continue
-        }
-        if (batch.isTransactional && open.has(batch.producerId)) continue
-        for (const record of recordsIn(piece, batch.baseOffset, batch.lastOffset))
+        while (announced.length > 0 && announced[0]!.firstOffset <= batch.lastOffset)
+          aborted.add(announced.shift()!.producerId)
+        if (batch.isControl && batch.controlType() === 'abort') aborted.delete(batch.producerId)
+        if (batch.isControl || (batch.isTransactional && aborted.has(batch.producerId))) continue
+        for (const record of recordsOf([batch.bytes()]))
           found.set(record.offset, `${record.keyText()}=${record.valueText()}`)
       }
     }
   }
 }
 
-function ended(
-  log: PartitionLog,
-  aborted: readonly { producerId: number; firstOffset: number }[],
-  firstOffset: number,
-  at: number,
-): boolean {
-  const entry = log.transactions.within(0, Number.MAX_SAFE_INTEGER).find((one) => one.firstOffset === firstOffset)
-  return aborted.length > 0 && entry !== undefined && entry.lastOffset < at
-}
-
-function recordsIn(piece: Buffer, first: number, last: number) {
-  return recordsOf([piece]).filter(({ offset }) => offset >= first && offset <= last)
-}
+test('compact: records of aborted transactions go at once, their markers after a horizon', async (t) => {
+  const clock = new StandingClock()
+  const directory = await temporaryDirectory(t)
+  const logs = await openLogs(t, directory, { clock })
+  const log = (await logs.createTopic('state', 1, { ...COMPACTED, 'internal.segment.bytes': '100000' })).partitions[0]!
+  const producer = { producerId: 5, producerEpoch: 0, isTransactional: true }
+  const end = { producerId: 5, producerEpoch: 0, coordinatorEpoch: 0 }
+  await log.append(batchOf([keyed('a', 'aborted')], { ...producer, baseSequence: 0 }))
+  await log.appendControl({ type: 'abort', ...end })
+  await log.append(batchOf([keyed('b', 'committed')], { ...producer, baseSequence: 1 }))
+  await log.appendControl({ type: 'commit', ...end })
+  await log.roll()
+  const left = async (of: PartitionLog) => {
+    const { records } = await of.read(0, { maxBytes: 4000, isolation: 'read_uncommitted', minOneBatch: true })
+    return records.flatMap((piece) => [...recordBatches(piece)].map(({ baseOffset }) => baseOffset))
+  }
+  await logs.compact({ force: true })
+  assert.deepEqual(await left(log), [1, 2, 3])
+  assert.equal(log.abortedTransactions(0, 4).length, 1)
+  clock.ms += 1000
+  await logs.compact({ force: true })
+  assert.deepEqual(await left(log), [2, 3])
+  assert.deepEqual([...(await committedOffsets(log)).values()], ['b=committed'])
+  await logs.close()
+  const again = (await openLogs(t, directory)).partition('state', 0)!
+  assert.deepEqual(again.abortedTransactions(0, 4), [])
+  assert.deepEqual([...(await committedOffsets(again)).values()], ['b=committed'])
+})
 
 test('compact: the last value of each key stays, at its offset', async (t) => {
   const logs = await openLogs(t, await temporaryDirectory(t), { tailMemoryBytes: 0 })
@@ -253,7 +264,7 @@ test('compact: whatever happens, readers of committed records see the last value
       assert.deepEqual(withValue(state), withValue(expected))
       await logs.close()
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   )
 })
 

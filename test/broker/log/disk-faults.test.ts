@@ -42,6 +42,25 @@ test('append: a write that stops at any byte stores nothing, is refused, and the
   }
 })
 
+test('append: what a refused write left on the disk is cut before anything else is written there', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const faulty = new FaultyDisk()
+  const logs = await openLogs(t, directory, { disk: faulty.disk })
+  const log = (await logs.createTopic('full', 1)).partitions[0]!
+  await log.append(batchOf(['0']))
+  // Two of three batches are whole on the disk when the write fails, and they cannot be cut off at once.
+  faulty.bytesLeft = 2.5 * batchOf(['1']).length
+  faulty.failTruncate = true
+  const results = await Promise.allSettled(['1', '2', '3'].map((value) => log.append(batchOf([value]))))
+  assert.deepEqual(new Set(results.map(({ status }) => status)), new Set(['rejected']))
+  faulty.bytesLeft = Number.POSITIVE_INFINITY
+  await assert.rejects(log.append(batchOf(['4'])), /KAFKA_STORAGE_ERROR/)
+  faulty.failTruncate = false
+  await log.append(batchOf(['5']))
+  await logs.abandon()
+  assert.deepEqual(valuesOf(await readAll((await openLogs(t, directory)).partition('full', 0)!)), ['0', '5'])
+})
+
 test('append: a sync that fails refuses the append (flush.messages=1)', async (t) => {
   const faulty = new FaultyDisk()
   const logs = await openLogs(t, await temporaryDirectory(t), { disk: faulty.disk })

@@ -173,6 +173,10 @@ test('deleteTopic: a crash at any step leaves either the topic or nothing of it 
       assert.equal(left.id, topic.id)
       for (const log of left.partitions) assert.deepEqual(valuesOf(await readAll(log)), ['old'])
     } else {
+      assert.deepEqual(
+        (await readdir(directory)).filter((name) => /^topic-|-delete$/.test(name)),
+        [],
+      )
       for (const log of (await again.createTopic('topic', 2)).partitions) assert.equal(log.logEndOffset, 0)
     }
     await again.close()
