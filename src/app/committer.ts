@@ -9,7 +9,8 @@ import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
 import { topicPartitionKey, TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import { RebalanceInProgressError } from '../client/consumer/consumer-errors.ts'
-import type { ConsumerPort, PartitionOffset } from './consumer-port.ts'
+import { AbortedError } from '../client/errors.ts'
+import type { CallLimits, ConsumerPort, PartitionOffset } from './consumer-port.ts'
 
 export interface DurableOffset {
   readonly topicPartition: TopicPartition
@@ -82,9 +83,9 @@ export class Committer {
     })
   }
 
-  async now(offsets: readonly PartitionOffset[]): Promise<void> {
+  async now(offsets: readonly PartitionOffset[], limits: CallLimits): Promise<void> {
     try {
-      if (offsets.length > 0) await this.#port.commitSync(offsets)
+      if (offsets.length > 0) await this.#port.commitSync(offsets, limits)
       this.#note(offsets)
     } catch (error) {
       this.#failed(offsets, error as Error)
@@ -121,8 +122,9 @@ export class Committer {
       ? 'The store has them; only lag tools will see it later'
       : 'They are stored; without a later commit the next owner stores them again'
     const message = `committing ${names.join(', ')} failed: ${error.message}. ${then}`
-    // A rebalance that begins meanwhile is everyday life, and commits again before it gives partitions away.
-    if (error instanceof RebalanceInProgressError) this.#logger.debug({ consumer: this.#consumer }, message)
+    // Everyday life: a rebalance begins, or the end does, and each commits again before partitions are given away.
+    if (error instanceof RebalanceInProgressError || error instanceof AbortedError)
+      this.#logger.debug({ consumer: this.#consumer }, message)
     else this.#logger.warn({ consumer: this.#consumer }, message)
   }
 }

@@ -29,6 +29,12 @@ export interface AssignmentListener {
   lost(partitions: readonly TopicPartition[]): Promise<void>
 }
 
+/** How long a call may wait for brokers. */
+export interface CallLimits {
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
 export interface ConsumerPort {
   subscribe(listener: AssignmentListener): void
   /** Returns early, with nothing, after `wakeup`. */
@@ -39,14 +45,17 @@ export interface ConsumerPort {
   pause(topicPartitions: readonly TopicPartition[]): void
   resume(topicPartitions: readonly TopicPartition[]): void
   /** The group's commits, index for index. */
-  committed(topicPartitions: readonly TopicPartition[]): Promise<readonly (number | undefined)[]>
+  committed(topicPartitions: readonly TopicPartition[], limits: CallLimits): Promise<readonly (number | undefined)[]>
   /** First offset and end of each log, index for index. */
-  logBounds(topicPartitions: readonly TopicPartition[]): Promise<readonly { start: number; end: number }[]>
+  logBounds(
+    topicPartitions: readonly TopicPartition[],
+    limits: CallLimits,
+  ): Promise<readonly { start: number; end: number }[]>
   /** Makes `SinkContext.topicId` know these topics. */
-  learnTopicIds(topics: readonly string[]): Promise<void>
+  learnTopicIds(topics: readonly string[], limits: CallLimits): Promise<void>
   topicId(topic: string): string
   generation(): number
-  commitSync(offsets: readonly PartitionOffset[]): Promise<void>
+  commitSync(offsets: readonly PartitionOffset[], limits: CallLimits): Promise<void>
   commitAsync(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): void
   /** Leaves the group. `listener.revoked` is called for what is still assigned. */
   close(timeoutMs: number): Promise<void>

@@ -5,7 +5,7 @@ import { AbortedError } from '../client/errors.ts'
 import type { ClientSeams } from '../client/seams.ts'
 import { TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import type { ApplicationConf } from './conf.ts'
-import type { AssignmentListener, ConsumerPort, PartitionOffset, PolledPartition } from './consumer-port.ts'
+import type { AssignmentListener, CallLimits, ConsumerPort, PartitionOffset, PolledPartition } from './consumer-port.ts'
 
 export class KafkaPort implements ConsumerPort {
   readonly #consumer: Consumer
@@ -69,23 +69,30 @@ export class KafkaPort implements ConsumerPort {
     this.#consumer.resume(topicPartitions)
   }
 
-  async committed(topicPartitions: readonly TopicPartition[]): Promise<readonly (number | undefined)[]> {
-    const found = await this.#consumer.committed(topicPartitions)
+  async committed(
+    topicPartitions: readonly TopicPartition[],
+    limits: CallLimits,
+  ): Promise<readonly (number | undefined)[]> {
+    const found = await this.#consumer.committed(topicPartitions, limits)
     return topicPartitions.map((topicPartition) => found.get(topicPartition)?.offset)
   }
 
-  async logBounds(topicPartitions: readonly TopicPartition[]): Promise<readonly { start: number; end: number }[]> {
-    const starts = await this.#consumer.beginningOffsets(topicPartitions)
-    const ends = await this.#consumer.endOffsets(topicPartitions)
+  async logBounds(
+    topicPartitions: readonly TopicPartition[],
+    limits: CallLimits,
+  ): Promise<readonly { start: number; end: number }[]> {
+    const starts = await this.#consumer.beginningOffsets(topicPartitions, limits)
+    const ends = await this.#consumer.endOffsets(topicPartitions, limits)
     return topicPartitions.map((topicPartition) => ({
       start: starts.get(topicPartition) ?? 0,
       end: ends.get(topicPartition) ?? 0,
     }))
   }
 
-  async learnTopicIds(topics: readonly string[]): Promise<void> {
-    for (const topic of topics)
-      if (this.#consumer.topicId(topic) === undefined) await this.#consumer.partitionsFor(topic)
+  async learnTopicIds(topics: readonly string[], limits: CallLimits): Promise<void> {
+    for (const topic of topics) {
+      if (this.#consumer.topicId(topic) === undefined) await this.#consumer.partitionsFor(topic, limits)
+    }
   }
 
   /** The name stands in on brokers before 2.8, which have no topic ids: a recreated topic then looks like the old one. */
@@ -97,8 +104,8 @@ export class KafkaPort implements ConsumerPort {
     return this.#consumer.groupMetadata().generationId
   }
 
-  commitSync(offsets: readonly PartitionOffset[]): Promise<void> {
-    return this.#consumer.commitSync(entriesOf(offsets))
+  commitSync(offsets: readonly PartitionOffset[], limits: CallLimits): Promise<void> {
+    return this.#consumer.commitSync(entriesOf(offsets), limits)
   }
 
   commitAsync(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): void {

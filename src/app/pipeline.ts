@@ -100,6 +100,8 @@ export class Pipeline {
   #opened: Opened | undefined
   #laneContext: LaneContext | undefined
   #failure: Error | undefined
+  /** clock.monotonic() at which an orderly end is to be over; undefined while running. */
+  #endsAt: number | undefined
   #changed: { promise: Promise<void>; resolve: () => void } = Promise.withResolvers<void>()
   #polled = 0
   #storedBefore = 0
@@ -126,6 +128,7 @@ export class Pipeline {
     if (this.#stop.signal.aborted) return
     const { clock, shutdownTimeoutMs, port } = this.#options
     this.#stop.abort()
+    this.#endsAt = clock.monotonic() + shutdownTimeoutMs
     clock.setTimer(shutdownTimeoutMs * DRAIN_SHARE, () => this.#drained.abort(), { background: true })
     clock.setTimer(shutdownTimeoutMs, () => this.#deadline.abort(), { background: true })
     this.#signalChange()
@@ -150,9 +153,13 @@ export class Pipeline {
     } catch (error) {
       this.#fail(error as Error)
     }
-    await port.close(this.#options.shutdownTimeoutMs).catch((error: Error) => this.#fail(error))
+    await port.close(this.#leftMs() ?? 0).catch((error: Error) => this.#fail(error))
     await sink.close().catch((error: Error) => this.#fail(error))
     if (this.#failure) throw this.#failure
+  }
+
+  #leftMs(): number | undefined {
+    return this.#endsAt === undefined ? undefined : Math.max(0, this.#endsAt - this.#options.clock.monotonic())
   }
 
   async #open(): Promise<void> {
@@ -297,9 +304,10 @@ export class Pipeline {
     const due = [...this.#partitions.values()].filter(({ lane, retryAt }) => !lane && retryAt <= now)
     if (due.length === 0) return
     const topicPartitions = due.map(({ topicPartition }) => topicPartition)
+    const limits = { signal: this.#stop.signal }
     try {
-      await port.learnTopicIds([...new Set(topicPartitions.map(({ topic }) => topic))])
-      const committed = await port.committed(topicPartitions)
+      await port.learnTopicIds([...new Set(topicPartitions.map(({ topic }) => topic))], limits)
+      const committed = await port.committed(topicPartitions, limits)
       const generation = port.generation()
       const positions = await sink.assigned(
         topicPartitions.map((topicPartition, index) => ({ topicPartition, committed: committed[index], generation })),
@@ -310,6 +318,7 @@ export class Pipeline {
         this.#startLane(partition, stored.get(partition.topicPartition), committed[index])
       }
     } catch (error) {
+      if (this.#stop.signal.aborted) return
       if (!(error instanceof SluiceError && error.retriable)) throw error
       for (const partition of due) {
         partition.attempts++
@@ -326,7 +335,7 @@ export class Pipeline {
   async #checkBounds(topicPartitions: readonly TopicPartition[], stored: TopicPartitionMap<number | undefined>) {
     const owned = topicPartitions.filter((topicPartition) => stored.get(topicPartition) !== undefined)
     if (owned.length === 0) return
-    const bounds = await this.#options.port.logBounds(owned)
+    const bounds = await this.#options.port.logBounds(owned, { signal: this.#stop.signal })
     for (const [index, topicPartition] of owned.entries()) {
       const next = stored.get(topicPartition)!
       const log = bounds[index]!
@@ -414,7 +423,7 @@ export class Pipeline {
   }
 
   #commitDurable(): Promise<void> {
-    return this.#committer.now(this.#committer.dirty(this.#durable()))
+    return this.#committer.now(this.#committer.dirty(this.#durable()), { signal: this.#stop.signal })
   }
 
   #commitIfDue(): void {
@@ -483,7 +492,7 @@ export class Pipeline {
     }
     const offsets = [...durable].map(([topicPartition, durable]) => ({ topicPartition, durable }))
     const dirty = this.#committer.dirty(offsets)
-    if (dirty.length > 0) await this.#committer.now(dirty)
+    if (dirty.length > 0) await this.#committer.now(dirty, { timeoutMs: this.#leftMs(), signal })
     this.#forget(held)
   }
 

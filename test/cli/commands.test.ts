@@ -415,6 +415,45 @@ function rowsOf(path: string): number {
   }
 }
 
+await test('run: ends within shutdown.timeout.ms when the broker has gone, and goes on behind it when both are back', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const data = join(directory, 'data')
+  const properties = { 'group.initial.rebalance.delay.ms': 0, 'group.min.session.timeout.ms': 500 }
+  const broker = await spawnBroker(t, data, { properties })
+  await sluice(t, broker.bootstrapServers, ['topics', 'create', 'rows'])
+  const conf = join(directory, 'consumer.conf')
+  const database = join(directory, 'rows.db')
+  const application = {
+    topic: 'rows',
+    'group.id': 'g',
+    'bootstrap.servers': broker.bootstrapServers,
+    'shutdown.timeout.ms': 3000,
+    'session.timeout.ms': 1000,
+    'heartbeat.interval.ms': 200,
+    'auto.commit.interval.ms': 60_000,
+    value: 'json',
+    sink: { type: 'sqlite', database, table: 'rows', columns: ['a'], 'flush.records': 1 },
+  }
+  await writeFile(conf, JSON.stringify(application))
+  const running = new SluiceProcess(t, ['run', conf])
+  await running.says(/owns rows-0/, 'stderr')
+  await sluice(t, broker.bootstrapServers, ['produce', 'rows'], '{"a":1}\n{"a":2}\n')
+  await until(() => rowsOf(database) === 2, { what: 'two rows' })
+  broker.process.kill('SIGKILL')
+  await broker.process.ended
+  running.kill('SIGTERM')
+  const { code, stdout, stderr } = await running.ended
+  assert.deepEqual([code, stdout], [0, 'Bye\n'], stderr)
+  assert.match(stderr, /committing rows-0 to 2 failed: .*The store has them/)
+  const { bootstrapServers } = await spawnBroker(t, data, { port: broker.port, properties })
+  await sluice(t, bootstrapServers, ['produce', 'rows'], '{"a":3}\n')
+  const again = new SluiceProcess(t, ['run', conf])
+  await until(() => rowsOf(database) === 3, { what: 'the third row' })
+  again.kill('SIGTERM')
+  assert.equal((await again.ended).code, 0)
+  assert.equal(rowsOf(database), 3, 'nothing twice, though nothing had been committed')
+})
+
 await test('demo: counts are right, and an earlier result is not written over', async (t) => {
   const cwd = await temporaryDirectory(t)
   const first = await runSluice(t, ['demo', '--records', '2000', '--seed', '3'], { cwd })
