@@ -4,6 +4,7 @@
  *     start:  logs are recovered ─▶ address is taken ─▶ coordinators load (their clients wait, all others are served)
  *     stop:   connections dropped ─▶ coordinators stop ─▶ logs synced, checkpoints and the mark of a clean shutdown written
  */
+import { hostname } from 'node:os'
 import { SluiceError } from '../error.ts'
 import { apis } from '../protocol/messages/index.ts'
 import { systemClock } from '../seams/clock.ts'
@@ -26,8 +27,10 @@ import { TransactionCoordinator } from './transactions/transaction-coordinator.t
 export interface BrokerOptions {
   /** Where the data are kept; created if missing, locked while the broker runs. */
   readonly directory: string
-  /** The address to listen at, which is also the one that clients are told. Default 127.0.0.1. */
+  /** The address to listen at. Default 127.0.0.1: nobody from elsewhere. */
   readonly host?: string
+  /** The name by which clients find the broker. Default `host`, and this machine's name when that stands for every address. */
+  readonly advertisedHost?: string
   /** Default 0: one that is free. */
   readonly port?: number
   /** Kafka's broker properties. */
@@ -87,7 +90,7 @@ export class Broker {
       config,
       configured: new Set(Object.keys(properties).filter((name) => properties[name] != null)),
       nodeId: config['node.id'],
-      host: listening.host,
+      host: options.advertisedHost ?? (isEveryAddress(listening.host) ? hostname() : listening.host),
       port: listening.port,
       clusterId: logs.clusterId,
     }
@@ -157,6 +160,11 @@ export function interceptByName(interceptors: Interceptors, apiName: string, rul
   const names = new Map(apis.map(({ name }) => [name.toLowerCase(), name]))
   const nearest = names.get(nearestName(apiName, [...names.keys()]) ?? '')
   throw new Error(`There is no API "${apiName}"${nearest ? `: did you mean "${nearest}"?` : ''}`)
+}
+
+/** Whether this is a way to say every address of the machine, which no client could connect to. */
+function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
 }
 
 function systemSeams(given: Partial<BrokerSeams> = {}): BrokerSeams {

@@ -1,6 +1,7 @@
 /** What a user's test gets of `startBroker`: a broker, faults on request, kill and restart. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { test, type TestContext } from 'node:test'
 import {
   delay,
@@ -23,7 +24,7 @@ import { batchOf, offsetOf, produceOne } from '../support/wire-requests.ts'
 async function start(t: TestContext, options: StartBrokerOptions = {}): Promise<[TestBroker, WireClient]> {
   const broker = await startBroker(options)
   t.after(() => broker.stop())
-  return [broker, await WireClient.connect(broker.bootstrapServers, t)]
+  return [broker, await WireClient.connect(`127.0.0.1:${broker.port}`, t)]
 }
 
 const beat = (client: WireClient) => client.request(heartbeat, 4, { groupId: 'g', generationId: 1, memberId: 'm' })
@@ -97,6 +98,15 @@ test('restart: a clean one keeps everything and the rules that were set', async 
   const again = await WireClient.connect(broker.bootstrapServers, t)
   assert.equal((await offsetOf(again, 'clicks', -1)).offset, 1)
   assert.equal((await beat(again)).errorCode, NOT_COORDINATOR)
+})
+
+test('startBroker: clients are told an address that they can reach', async (t) => {
+  const [, client] = await start(t)
+  const told = await client.request(metadata, 12, { topics: [] })
+  assert.equal(told.brokers[0]!.host, '127.0.0.1')
+  const [everywhere] = await start(t, { host: '0.0.0.0' })
+  const near = await WireClient.connect(`127.0.0.1:${everywhere.port}`, t)
+  assert.equal((await near.request(metadata, 12, { topics: [] })).brokers[0]!.host, hostname())
 })
 
 test('intercept: once answers the first request only', async (t) => {
