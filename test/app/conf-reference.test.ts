@@ -59,7 +59,7 @@ function shownDefault(name: string, value: unknown): string {
   if (name === 'bootstrap.servers') return '`127.0.0.1:9092`'
   if (name === 'enable.auto.commit') return 'see `commit`'
   if (value === null || value === '') return ''
-  return `\`${Array.isArray(value) ? value.join(',') : String(value)}\``
+  return `\`${Array.isArray(value) ? value.join(',') : JSON.stringify(value).replaceAll('"', '')}\``
 }
 
 /** The formatter pads tables and breaks JSON as it likes. */
