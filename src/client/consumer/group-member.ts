@@ -202,7 +202,8 @@ export class GroupMember {
     const { subscriptions, calls } = this.#parts
     const owned = subscriptions.partitions
     const { state, generationId } = this.#membership
-    const orderly = generationId !== NO_GENERATION_ID && state.name === 'stable'
+    const inOrder = ['stable', 'preparing', 'assigned'].includes(state.name)
+    const orderly = generationId !== NO_GENERATION_ID && inOrder
     if (owned.length > 0) await calls.call(orderly ? 'onPartitionsRevoked' : 'onPartitionsLost', owned)
     subscriptions.setPartitions([])
     this.#preparation = undefined
@@ -494,7 +495,8 @@ export class GroupMember {
         leaveGroup,
         nodeId,
         (version) => (version >= 3 ? { groupId, members: [{ memberId, reason }] } : { groupId, memberId }),
-        { channel: GROUP_CHANNEL, timeoutMs, signal: this.#abort.signal },
+        // On its own way, as a JoinGroup that waits for others holds up the group's connection.
+        { timeoutMs, signal: this.#abort.signal },
       )
     } catch (error) {
       cluster.seams.logger.debug({ error: (error as Error).message }, 'the group could not be left in order')

@@ -62,7 +62,7 @@ export class GroupOffsets {
     const { groupId } = this.#parts
     const identity = this.#parts.identity()
     const byTopic = Map.groupBy(offsets, ([{ topic }]) => topic)
-    const response = await this.#send(signal, (nodeId, options) =>
+    const response = await this.#send(signal, GROUP_CHANNEL, (nodeId, options) =>
       this.#parts.cluster.send(
         offsetCommit,
         nodeId,
@@ -118,7 +118,8 @@ export class GroupOffsets {
     const byTopic = Map.groupBy(partitions, ({ topic }) => topic)
     const topics = [...byTopic].map(([name, of]) => ({ name, partitionIndexes: of.map(({ partition }) => partition) }))
     const doing = `Fetching committed offsets of the group ${groupId}`
-    const response = await this.#send(signal, (nodeId, options) =>
+    // Not behind a JoinGroup that waits for others: it would hold up the answer.
+    const response = await this.#send(signal, undefined, (nodeId, options) =>
       cluster.send(
         offsetFetch,
         nodeId,
@@ -145,12 +146,16 @@ export class GroupOffsets {
   }
 
   /** Finds the coordinator, sends, and forgets the coordinator when it could not be reached. */
-  async #send<T>(signal: AbortSignal | undefined, send: (nodeId: number, options: object) => Promise<T>): Promise<T> {
+  async #send<T>(
+    signal: AbortSignal | undefined,
+    channel: string | undefined,
+    send: (nodeId: number, options: object) => Promise<T>,
+  ): Promise<T> {
     const { cluster, groupId } = this.#parts
     // Shared by all who wait for it, so that commits leave in the order in which they were made.
     const nodeId = await cluster.coordinatorFor('group', groupId, signal ? { signal } : {})
     try {
-      return await send(nodeId, { signal, channel: GROUP_CHANNEL, maxVersion: LAST_VERSION_WITH_NAMES })
+      return await send(nodeId, { signal, channel, maxVersion: LAST_VERSION_WITH_NAMES })
     } catch (error) {
       if (isRetriable(error)) cluster.forgetCoordinator('group', groupId)
       throw error

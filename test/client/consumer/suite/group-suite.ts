@@ -275,6 +275,24 @@ export function groupSuite(environment: Environment): void {
       },
     )
 
+    check('close and committed do not wait behind a join that waits for others', async (f) => {
+      const topic = await f.topic(2)
+      const settings = { 'group.id': uniqueName('group'), 'heartbeat.interval.ms': 100 }
+      const one = f.consumer(settings)
+      one.subscribe([topic])
+      await awaitAssignment(one, 2)
+      const other = f.consumer(settings)
+      other.subscribe([topic])
+      // The first member does not poll, so the join of the second does not come to its end.
+      await pollUntil(other, () => other.groupMetadata().memberId !== '')
+      await other.poll(100)
+      assert.equal((await other.committed([at(topic)])).size, 0)
+      let isClosed = false
+      void other.close({ timeoutMs: 120_000 }).then(() => (isClosed = true))
+      await until(() => isClosed)
+      await awaitAssignment(one, 2)
+    })
+
     check('heartbeats go on while the user does not poll', async (f) => {
       const topic = await f.topic(2)
       const settings = { 'group.id': uniqueName('group'), 'heartbeat.interval.ms': 50, 'session.timeout.ms': 6000 }
