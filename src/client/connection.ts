@@ -55,6 +55,8 @@ interface InFlight {
 /** Nothing that a broker says before versions are agreed on is larger: a port of another protocol is found out early. */
 const HANDSHAKE_MAX_BYTES = 1024 * 1024
 const UNSUPPORTED_VERSION = 35
+/** How long a closed connection may take to send what nobody acknowledges. */
+const LAST_WRITES_MS = 1000
 const CLIENT_SOFTWARE = { clientSoftwareName: 'sluice', clientSoftwareVersion: '0.1.0' }
 
 export class BrokerConnection {
@@ -62,7 +64,7 @@ export class BrokerConnection {
   readonly #seams: ClientSeams
   readonly #options: ConnectionOptions
   readonly #socket: Connection
-  #splitter = new FrameSplitter(HANDSHAKE_MAX_BYTES)
+  #splitter = new FrameSplitter(HANDSHAKE_MAX_BYTES, { borrowed: true })
   /** First in, first out: `#head` is where the oldest stands. */
   readonly #inFlight: InFlight[] = []
   #head = 0
@@ -70,6 +72,8 @@ export class BrokerConnection {
   #versions = new Map<number, readonly [number, number]>()
   #features = new Map<string, number>()
   #closed: Error | undefined
+  /** Requests were sent that nobody acknowledges: closing must not overtake them. */
+  #hasUnanswered = false
   #closeListener: ((cause: Error) => void) | undefined
   #idleTimer: Timer | undefined
   #lastUsedMs: number
@@ -92,6 +96,7 @@ export class BrokerConnection {
         }
       },
       onClose: (cause) => {
+        this.#idleTimer?.cancel()
         const why = cause ? ` (${codeOrMessage(cause)})` : ''
         this.#fail(new DisconnectedError(`${this.address} closed the connection${why}`, cause))
       },
@@ -168,6 +173,7 @@ export class BrokerConnection {
   /** Sends a request that the broker does not answer (Produce with acks=0). */
   sendWithoutResponse<A extends Api>(api: A, version: number, body: RequestInputOf<A>): void {
     if (this.#closed) throw this.#closed
+    this.#hasUnanswered = true
     this.#lastUsedMs = this.#seams.clock.monotonic()
     this.#socket.write(encodeRequest(api, version, this.#header(), body))
   }
@@ -258,10 +264,17 @@ export class BrokerConnection {
     if (this.#closed) return
     this.#closed = cause
     this.#idleTimer?.cancel()
-    this.#socket.destroy()
+    this.#endSocket(cause)
     for (const entry of this.#inFlight.splice(0)) this.#settle(entry, () => entry.reject(about(entry.what, cause)))
     this.#head = 0
     this.#closeListener?.(cause)
+  }
+
+  /** A connection that is closed on purpose first sends what it was given; a peer that does not read is not waited for. */
+  #endSocket(cause: Error): void {
+    if (!this.#hasUnanswered || !(cause instanceof ClosedError)) return this.#socket.destroy()
+    this.#socket.end()
+    this.#idleTimer = this.#seams.clock.setTimer(LAST_WRITES_MS, () => this.#socket.destroy(), { background: true })
   }
 
   async #agreeOnVersions(timeoutMs: number): Promise<void> {
@@ -274,7 +287,7 @@ export class BrokerConnection {
     for (const { apiKey, minVersion, maxVersion } of answer.apiKeys)
       this.#versions.set(apiKey, [minVersion, maxVersion])
     for (const { name, maxVersionLevel } of answer.finalizedFeatures) this.#features.set(name, maxVersionLevel)
-    this.#splitter = new FrameSplitter()
+    this.#splitter = new FrameSplitter(undefined, { borrowed: true })
   }
 
   #askVersions(version: number, timeoutMs: number): Promise<ApiVersionsResponse> {
@@ -312,7 +325,7 @@ async function connectWithin(seams: ClientSeams, options: ConnectionOptions, sig
   })
   signal.addEventListener('abort', abort, { once: true })
   try {
-    return await seams.transport.connect({ host, port }, attempt.signal)
+    return await seams.transport.connect({ host, port }, attempt.signal, { borrowChunks: true })
   } catch (error) {
     if (signal.aborted) throw new ClosedError('The client')
     const why = timedOut ? `did not accept a connection within ${setupTimeoutMs} ms` : whyUnreachable(error)

@@ -97,20 +97,22 @@ function skipTags(reader: Reader): void {
 }
 
 /**
- * Cuts a byte stream into frames, whatever the chunks are. A frame that lies within one chunk is a view of it; a longer
- * one is gathered in a single buffer. A size is checked before anything is allocated for it, and the buffer
+ * Cuts a byte stream into frames, whatever the chunks are. A frame that lies within one chunk is a view of it (a copy, if chunks
+ * are only `borrowed` until `push` returns); a longer one is gathered in a single buffer. A size is checked before anything is allocated for it, and the buffer
  * grows with the bytes that really arrive, so that four bytes cannot make anybody reserve two gigabytes.
  */
 export class FrameSplitter {
   readonly #maxBytes: number
+  readonly #isBorrowed: boolean
   readonly #sizeBytes = Buffer.alloc(4)
   #sizeLength = 0
   #size = -1
   #gathered: Buffer | undefined
   #gatheredLength = 0
 
-  constructor(maxBytes = MAX_FRAME_BYTES) {
+  constructor(maxBytes = MAX_FRAME_BYTES, { borrowed = false }: { borrowed?: boolean } = {}) {
     this.#maxBytes = maxBytes
+    this.#isBorrowed = borrowed
   }
 
   /** Takes the next bytes and hands every frame that they complete (without its size) to `onFrame`, in order. */
@@ -123,7 +125,8 @@ export class FrameSplitter {
         this.#begin()
       }
       if (!this.#gathered && chunk.length - at >= this.#size) {
-        const frame = chunk.subarray(at, at + this.#size)
+        const view = chunk.subarray(at, at + this.#size)
+        const frame = this.#isBorrowed ? Buffer.from(view) : view
         at += this.#size
         this.#size = -1
         onFrame(frame)

@@ -1,7 +1,7 @@
 /**
  * Byte streams between two addresses. Only this file touches `node:net`; TLS joins here when it comes.
  *
- * A `Connection` calls `onData` with chunks in order (a chunk belongs to the receiver), then `onClose` exactly once,
+ * A `Connection` calls `onData` with chunks in order (a chunk belongs to the receiver, unless it asked to borrow them), then `onClose` exactly once,
  * with the cause if it broke. `write` takes buffers that must not change afterwards and returns false when the peer reads more
  * slowly than we write: then `onDrain` says when to go on.
  */
@@ -36,13 +36,43 @@ export interface Listening {
 }
 
 export interface Transport {
-  /** Rejects with the system's error (`ECONNREFUSED` …) or when `signal` aborts. */
-  connect(address: { host: string; port: number }, signal?: AbortSignal): Promise<Connection>
+  /**
+   * Rejects with the system's error (`ECONNREFUSED` …) or when `signal` aborts. With `borrowChunks` a chunk belongs to the receiver only
+   * until `onData` returns: bytes come in one buffer that is used again, instead of 64 KiB of new memory for every read.
+   */
+  connect(
+    address: { host: string; port: number },
+    signal?: AbortSignal,
+    options?: { borrowChunks?: boolean },
+  ): Promise<Connection>
   /** Port 0 takes a free one. */
   listen(address: { host: string; port: number }, onConnection: (connection: Connection) => void): Promise<Listening>
 }
 
-function connectionOf(socket: Socket): Connection {
+/** Bytes that were read into `readBuffer`, on their way to whoever listens. */
+interface BorrowedReads {
+  onRead: ((chunk: Buffer) => void) | undefined
+  /** What came before anybody listened: copies. */
+  early: Buffer[]
+}
+
+/** One for all connections of this thread: it is filled and emptied within one callback. */
+let readBuffer: Buffer | undefined
+const READ_BUFFER_BYTES = 256 * 1024
+
+function openSocket(host: string, port: number, borrowed: BorrowedReads | undefined): Socket {
+  if (!borrowed) return connectSocket({ host, port })
+  const buffer = (readBuffer ??= Buffer.allocUnsafeSlow(READ_BUFFER_BYTES))
+  const callback = (length: number) => {
+    const chunk = buffer.subarray(0, length)
+    if (borrowed.onRead) borrowed.onRead(chunk)
+    else borrowed.early.push(Buffer.from(chunk))
+    return true
+  }
+  return connectSocket({ host, port, onread: { buffer, callback } })
+}
+
+function connectionOf(socket: Socket, borrowed?: BorrowedReads): Connection {
   let cause: Error | undefined
   socket.setNoDelay(true)
   socket.on('error', (error) => (cause = error))
@@ -50,7 +80,10 @@ function connectionOf(socket: Socket): Connection {
     remoteAddress: socket.remoteAddress ?? '',
     remotePort: socket.remotePort ?? 0,
     listen(listener) {
-      socket.on('data', (chunk: Buffer) => listener.onData(chunk))
+      if (borrowed) {
+        borrowed.onRead = (chunk) => listener.onData(chunk)
+        for (const chunk of borrowed.early.splice(0)) listener.onData(chunk)
+      } else socket.on('data', (chunk: Buffer) => listener.onData(chunk))
       if (listener.onDrain) socket.on('drain', () => listener.onDrain!())
       if (socket.closed) listener.onClose(cause)
       else socket.on('close', () => listener.onClose(cause))
@@ -71,17 +104,18 @@ function connectionOf(socket: Socket): Connection {
 }
 
 export const systemTransport: Transport = {
-  connect({ host, port }, signal) {
+  connect({ host, port }, signal, { borrowChunks = false } = {}) {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(new Error('aborted', { cause: signal.reason }))
-      const socket = connectSocket({ host, port })
+      const borrowed: BorrowedReads | undefined = borrowChunks ? { onRead: undefined, early: [] } : undefined
+      const socket = openSocket(host, port, borrowed)
       const abort = () => socket.destroy(new Error('aborted', { cause: signal?.reason }))
       signal?.addEventListener('abort', abort, { once: true })
       socket.once('error', reject)
       socket.once('connect', () => {
         signal?.removeEventListener('abort', abort)
         socket.off('error', reject)
-        resolve(connectionOf(socket))
+        resolve(connectionOf(socket, borrowed))
       })
       socket.once('close', () => signal?.removeEventListener('abort', abort))
     })
