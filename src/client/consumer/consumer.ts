@@ -153,6 +153,7 @@ export class Consumer {
    *   After each of them positions stand where they stood.
    */
   async poll(timeoutMs: number, { signal }: { signal?: AbortSignal } = {}): Promise<ConsumerRecords> {
+    if (!(timeoutMs >= 0)) throw new InvalidArgumentError(`${timeoutMs} is no time to wait: milliseconds from 0 on are`)
     this.#calls.enter('poll')
     const { subscriptions, group, metrics, fetcher, cluster, positions } = this.#parts
     const member = subscriptions.isGroupManaged ? group?.member : undefined
@@ -193,6 +194,7 @@ export class Consumer {
       const isMoreDue = (await member?.step()) === true
       this.#throwIfEnded(abort)
       group?.commits.runCallbacks()
+      group?.commits.autoCommitIfDue(clock.monotonic())
       this.#throwTopicError()
       positions.update()
       const records = fetcher.collect(this.#maxRecords)

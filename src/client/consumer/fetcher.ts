@@ -17,6 +17,7 @@ import { type ConsumerRecord } from '../../protocol/records/consumer-record.ts'
 import { type ResponseOf } from '../../protocol/api.ts'
 import { type Cluster } from '../cluster.ts'
 import { type ConsumerConfig } from '../config.ts'
+import { isRetriable } from '../retry.ts'
 import { CorruptRecordsError, LogTruncationError, OffsetOutOfRangeError } from './consumer-errors.ts'
 import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { ConsumerRecords, type PartitionRecords } from './consumer-records.ts'
@@ -240,7 +241,7 @@ export class Fetcher {
       leader.session.lost()
       leader.failures++
       leader.notBeforeMs = clock.monotonic() + Math.min(1000, config['retry.backoff.ms'] * 2 ** (leader.failures - 1))
-      logger.debug({ nodeId, error: (error as Error).message }, 'a fetch failed')
+      logger[isRetriable(error) ? 'debug' : 'warn']({ nodeId, error: (error as Error).message }, 'a fetch failed')
       cluster.markStale()
     } finally {
       leader.inFlight = false

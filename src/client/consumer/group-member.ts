@@ -68,7 +68,7 @@ export class GroupMember {
   #joinedWith: JoinedWith | undefined
   #last: LastAssignment | undefined
   #groupTopics: ReadonlySet<string> = new Set()
-  #leadError: Error | undefined
+  #joinError: Error | undefined
   #pollTimer: Timer | undefined
   #polledMs = 0
   #isPolling = false
@@ -224,9 +224,9 @@ export class GroupMember {
   }
 
   #throwFailure(): void {
-    const leadError = this.#leadError
-    this.#leadError = undefined
-    if (leadError) throw leadError
+    const joinError = this.#joinError
+    this.#joinError = undefined
+    if (joinError) throw joinError
     const { state } = this.#membership
     if (state.name !== 'failed') return
     const { config, groupId } = this.#parts
@@ -413,7 +413,6 @@ export class GroupMember {
       if (members) assignments = await this.#lead(protocolName, decodeMembers(members))
     } catch (error) {
       // The others wait for this member: it steps back by joining anew, and the user hears why.
-      if (!isRetriable(error)) this.#leadError = error as Error
       return this.#requestFailed(attempt, error)
     }
     try {
@@ -506,6 +505,8 @@ export class GroupMember {
   #requestFailed(attempt: number, error: unknown): void {
     if (this.#abort.signal.aborted) return
     const { cluster } = this.#parts
+    // What does not pass by itself (no right to the group, no common version) is the user's to hear.
+    if (!isRetriable(error)) this.#joinError = error as Error
     cluster.seams.logger.debug({ error: (error as Error).message }, 'a request to the group coordinator failed')
     this.#dispatch({ type: 'request-failed', attempt, nowMs: cluster.seams.clock.monotonic() })
   }

@@ -139,6 +139,27 @@ test('join: passing errors of the coordinator are tried again', async (t) => {
   await subscribed(f, topic)
 })
 
+test('join: a coordinator that must not be looked up is thrown by poll', async (t) => {
+  const { broker, f } = await setUp(t)
+  const topic = await f.topic()
+  broker.intercept('FindCoordinator', once(error('GROUP_AUTHORIZATION_FAILED')))
+  await assert.rejects(subscribed(f, topic), { code: 'KAFKA_GROUP_AUTHORIZATION_FAILED' })
+})
+
+test('a cluster that cannot be reached: polls return nothing, questions say which address and why, close ends', async (t) => {
+  const f = new Fixture(t, { bootstrapServers: () => '127.0.0.1:1' })
+  const consumer = f.consumer()
+  consumer.subscribe(['topic'])
+  assert.equal((await consumer.poll(100)).count, 0)
+  await assert.rejects(consumer.connect(), { code: 'SLUICE_BROKER_UNAVAILABLE', message: /127\.0\.0\.1:1/ })
+  await assert.rejects(consumer.endOffsets([at('topic')], { timeoutMs: 200 }), {
+    code: 'SLUICE_TIMEOUT',
+    message: /127\.0\.0\.1:1/,
+  })
+  await assert.rejects(consumer.poll(-1), { code: 'SLUICE_INVALID_ARGUMENT' })
+  await consumer.close()
+})
+
 test('join: a refusal is thrown by poll, and a later poll may succeed', async (t) => {
   const { broker, f } = await setUp(t)
   const topic = await f.topic()
