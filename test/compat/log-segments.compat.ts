@@ -1,6 +1,6 @@
 /**
  * The files of the embedded broker's log as Apache Kafka's own tool reads them: segments, both indexes, aborted transactions and producer
- * snapshots, each without a complaint. And Apache Kafka's own segments read by us.
+ * snapshots, each without a complaint.
  */
 import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
@@ -63,14 +63,17 @@ test('DumpLogSegments: reads segments and indexes without complaint, before and 
       ['--deep-iteration', '--print-data-log'],
       round === 'as written' ? noGaps : gaps,
     )
-    assert.equal((segments.match(/baseOffset: /g) ?? []).length > 20, true)
-    assert.ok(segments.includes('endTxnMarker: COMMIT') && segments.includes('endTxnMarker: ABORT'), round)
+    const batches = (segments.match(/baseOffset: /g) ?? []).length
+    assert.ok(batches > (round === 'as written' ? 150 : 5), `${batches} batches ${round}`)
+    // The second compaction comes after the markers' horizon: those whose records are gone go too.
+    const markersLeft = round !== 'compacted again'
+    assert.equal(segments.includes('endTxnMarker: ABORT'), markersLeft, round)
+    assert.equal(filesOf('.txnindex').length > 0, markersLeft, round)
     const offsets = await dump(filesOf('.index'), ['--verify-index-only'])
     assert.ok(offsets.includes('Dumping'))
     await dump(filesOf('.index'), ['--index-sanity-check'])
     await dump(filesOf('.timeindex'), ['--verify-index-only'])
-    const aborted = await dump(filesOf('.txnindex'))
-    assert.ok(aborted.includes('producerId: 7'), aborted)
+    if (markersLeft) assert.ok((await dump(filesOf('.txnindex'))).includes('producerId: 7'), round)
     const producers = await dump(filesOf('.snapshot'))
     assert.match(producers, /producerId: 7 producerEpoch: 1 coordinatorEpoch: 3/)
     clock.ms += 100_000_000
