@@ -1,7 +1,7 @@
 /** KafkaJS 2.2.4 against the embedded broker. What passes is what stands here; it may only grow. */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
-import { CompressionTypes, ConfigResourceTypes, Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import kafkajs, { CompressionTypes, Kafka, type KafkaMessage, logLevel } from 'kafkajs'
 import { error, once, startBroker, type StartBrokerOptions, type TestBroker } from '../../src/testing/index.ts'
 import { type Teardown, teardownOf } from '../support/teardown.ts'
 import { until } from '../support/until.ts'
@@ -105,7 +105,7 @@ test('kafkajs: creates, describes, grows, configures and deletes topics', async 
   })
   const described = await admin.describeConfigs({
     includeSynonyms: true,
-    resources: [{ type: ConfigResourceTypes.TOPIC, name: 'clicks', configNames: ['retention.ms'] }],
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: 'clicks', configNames: ['retention.ms'] }],
   })
   assert.equal(described.resources[0]!.configEntries[0]!.configValue, '5000')
   const { brokers, controller } = await admin.describeCluster()
