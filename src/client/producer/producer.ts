@@ -11,7 +11,7 @@
 import { type Timer } from '../../seams/clock.ts'
 import { Cluster } from '../cluster.ts'
 import { parseProducerConfig, type ProducerConfig, type PropertyBag } from '../config.ts'
-import { ClosedError, IllegalStateError, TransactionAbortedError } from '../errors.ts'
+import { ClosedError, IllegalStateError } from '../errors.ts'
 import { type PartitionMetadata } from '../metadata.ts'
 import { type ClientSeams, systemSeams } from '../seams.ts'
 import { Accumulator } from './accumulator.ts'
@@ -211,19 +211,7 @@ export class Producer {
       transactionTimeoutMs: this.config['transaction.timeout.ms'],
       maxBlockMs: this.config['max.block.ms'],
     }
-    return new Transactions(this.#cluster, options, {
-      wake,
-      flush: () => this.flush(),
-      dropUnsent: async () => {
-        const error = new TransactionAbortedError('The transaction was aborted before the record was sent')
-        this.#accumulator.failAll(error, (batch) => {
-          if (batch.isSending) return false
-          if (batch.hasSequence) this.#transactions!.needNewEpoch()
-          return true
-        })
-        await this.flush()
-      },
-    })
+    return new Transactions(this.#cluster, options, { wake, flush: () => this.flush() })
   }
 
   #forgetIdleTopics(): void {

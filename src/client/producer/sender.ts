@@ -88,7 +88,7 @@ export class Sender {
     if (this.#isStopped) return
     const { fatalError, abortError } = this.#identity
     if (fatalError) this.#accumulator.failAll(fatalError)
-    else if (abortError) this.#accumulator.failAll(abortError, (batch) => !batch.isSending)
+    else if (abortError) this.#dropUnsent(abortError)
     const { active } = this.#accumulator
     if (active.size === 0) return
     const nowMs = this.#cluster.seams.clock.monotonic()
@@ -116,6 +116,15 @@ export class Sender {
     }
     for (const [nodeId, queues] of byNode) this.#sendTo(nodeId, queues, nowMs)
     this.#setTimer(nextMs, nowMs)
+  }
+
+  /** Of a transaction that is to be aborted. A number that is missing from a sequence afterwards needs another epoch. */
+  #dropUnsent(error: Error): void {
+    this.#accumulator.failAll(error, (batch) => {
+      if (batch.isSending) return false
+      if (batch.hasSequence) this.#identity.needNewEpoch(this.#accumulator.queueOf(batch.topic, batch.partition))
+      return true
+    })
   }
 
   #mayDrain(queue: PartitionQueue): boolean {

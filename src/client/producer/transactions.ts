@@ -23,6 +23,7 @@ import {
   ProducerFencedError,
   TimeoutError,
   TransactionAbortableError,
+  TransactionAbortedError,
   TransactionFailedError,
 } from '../errors.ts'
 import { isRetriable, withRetries } from '../retry.ts'
@@ -40,8 +41,6 @@ export interface TransactionHost {
   wake(): void
   /** Resolves when every batch that was sent has its answer. */
   flush(): Promise<void>
-  /** Fails what was not sent yet, and resolves when nothing is on the wire. */
-  dropUnsent(): Promise<void>
 }
 
 const fatalErrors = new Set([
@@ -98,7 +97,9 @@ export class Transactions implements IdentitySource {
   }
 
   get abortError(): Error | undefined {
-    return this.#state.kind === 'abortable' ? this.#state.error : undefined
+    if (this.#state.kind === 'abortable') return this.#state.error
+    if (this.#state.kind !== 'aborting') return undefined
+    return new TransactionAbortedError('The transaction was aborted before the record was sent')
   }
 
   current(): ProducerIdentity | undefined {
@@ -152,7 +153,9 @@ export class Transactions implements IdentitySource {
     this.#state = { kind: 'aborting' }
     this.#current.abort()
     await this.#adding
-    await this.#host.dropUnsent()
+    // Fails what is not on the wire (see abortError), and waits for what is.
+    this.#host.wake()
+    await this.#host.flush()
     await this.#end(false, signal)
     if (this.#needsNewEpoch) {
       await this.#initProducerId(this.#identity!.producerId, this.#identity!.producerEpoch, signal)

@@ -357,3 +357,33 @@ test('close: sends what waits, then refuses; without time what waits fails', asy
   await hasty.close({ timeoutMs: 0 })
   await lost
 })
+
+test('abortTransaction: a batch that waits to be sent again is dropped, and what was sent behind it does not wait for it', async (t) => {
+  const broker = await scriptedBroker(t)
+  const seen: number[] = []
+  broker.on('AddPartitionsToTxn', (request) => ({
+    throttleTimeMs: 0,
+    resultsByTopicV3AndBelow: request.v3AndBelowTopics.map(({ name, partitions }: any) => ({
+      name,
+      resultsByPartition: partitions.map((partitionIndex: number) => ({ partitionIndex, partitionErrorCode: 0 })),
+    })),
+  }))
+  broker.on('EndTxn', () => ({ throttleTimeMs: 0, errorCode: 0 }))
+  broker.on('Produce', (request, _version, count) => {
+    seen.push(count)
+    // The first is written; then one is refused for now, and those behind it are out of order.
+    return produced(request, count === 0 ? {} : { errorCode: count === 1 ? 19 : 45 })
+  })
+  const producer = producerOf(t, broker, { ...oneRecordABatch, 'transactional.id': 'tx' })
+  await producer.initTransactions()
+  producer.beginTransaction()
+  await producer.send({ topic: 'orders', value: 'first' })
+  const failed = assert.rejects(producer.sendBatch(numbered(4)), SendBatchError)
+  await until(() => seen.length > 3)
+  await producer.abortTransaction()
+  await failed
+  const [first, second] = broker.requests('InitProducerId').map(({ request }) => request)
+  assert.equal(first.producerId, -1)
+  assert.equal(second.producerId, 7, 'numbers are missing from the sequence: another epoch was asked for')
+  producer.beginTransaction()
+})
