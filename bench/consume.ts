@@ -9,7 +9,7 @@
  *     node bench/consume.ts [--bootstrap-server host:port] [--records 5000000] [--size 100] [--rounds 3]
  *
  * Without --bootstrap-server it measures the embedded broker, in a process of its own. Machines are noisy: the ratio to the raw drain of the same
- * round is the figure that can be compared. Peak memory is the resident set of this process.
+ * round is the figure that can be compared. Memory is this process's: what is resident after the round, and the most that ever was.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -83,9 +83,10 @@ export async function benchConsume({
 
 function lineOf(round: number, { name, recordsPerSecond }: Round, raw: Round): string {
   const ratio = `${((100 * recordsPerSecond) / raw.recordsPerSecond).toFixed(0)} %`.padStart(6)
-  const memory = `${(process.memoryUsage.rss() / 2 ** 20).toFixed(0)} MB`.padStart(7)
+  const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MB`
+  const memory = `${megabytes(process.memoryUsage.rss())} resident, ${megabytes(process.resourceUsage().maxRSS * 1024)} at most`
   const rate = `${(recordsPerSecond / 1e6).toFixed(2)} M records/s`.padStart(18)
-  return `round ${round}  ${name.padEnd(10)}${rate}  ${ratio} of raw  ${memory} resident`
+  return `round ${round}  ${name.padEnd(10)}${rate}  ${ratio} of raw  ${memory}`
 }
 
 async function timed(name: string, records: number, run: () => Promise<void>): Promise<Round> {
