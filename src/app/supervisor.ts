@@ -187,7 +187,10 @@ export class Supervisor {
     if (this.#failure) this.#options.logger.error({}, error.message)
     else {
       this.#failure = error
-      if (!this.#stopping.signal.aborted) this.#options.logger.error({}, `${error.message}. Stopping the others`)
+      const isAlone = this.#slots.length === 1
+      if (!this.#stopping.signal.aborted && !isAlone) {
+        this.#options.logger.error({}, `${error.message}. Stopping the others`)
+      }
     }
     this.stop()
   }

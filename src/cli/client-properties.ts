@@ -6,6 +6,7 @@ import type { ConnectionOptions } from './options.ts'
 
 /** How long a command tries before it gives up; programs run longer, people at a terminal do not. */
 const COMMAND_TIMEOUT_MS = 15_000
+const DEFAULT_SERVERS = '127.0.0.1:9092'
 
 export async function readProperties(path: string | undefined): Promise<Record<string, string>> {
   if (path === undefined) return {}
@@ -33,8 +34,9 @@ export async function connectionProperties(
   ])
   const properties: PropertyBag = {
     'client.id': 'sluice',
+    'bootstrap.servers': DEFAULT_SERVERS,
     ...(await readProperties(commandConfig)),
-    'bootstrap.servers': bootstrapServer,
+    ...(bootstrapServer === undefined ? {} : { 'bootstrap.servers': bootstrapServer }),
     ...more,
   }
   const { transport, clock } = systemSeams()

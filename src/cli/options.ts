@@ -3,13 +3,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { logLevels } from './logger.ts'
 
 export interface ConnectionOptions {
-  readonly bootstrapServer: string
+  readonly bootstrapServer?: string
   readonly commandConfig?: string
 }
 
 export function withConnection(command: Command): Command {
   return command
-    .option('--bootstrap-server <host:port,…>', 'where the cluster is', '127.0.0.1:9092')
+    .option('--bootstrap-server <host:port,…>', 'where the cluster is (default: 127.0.0.1:9092)')
     .option('--command-config <file>', 'properties file with more settings of the client')
 }
 

@@ -69,6 +69,20 @@ await test('unreachable: address and cause are said, exit code 1', async (t) => 
   }
 })
 
+await test('--command-config: a properties file says where the cluster is, unless the command line does', async (t) => {
+  const { servers, directory } = await brokerFor(t)
+  const file = join(directory, 'client.properties')
+  await writeFile(file, `bootstrap.servers=${servers}\nrequest.timeout.ms=9000\n`)
+  const listed = await runSluice(t, ['topics', 'list', '--command-config', file])
+  assert.deepEqual([listed.code, listed.stderr], [0, ''])
+  await writeFile(file, `bootstrap.servers=127.0.0.1:1\n`)
+  await sluice(t, servers, ['topics', 'list', '--command-config', file])
+  await writeFile(file, `reqest.timeout.ms=1\n`)
+  const wrong = await runSluice(t, ['topics', 'list', '--command-config', file, '--bootstrap-server', servers])
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.stderr, /reqest\.timeout\.ms .*did you mean "request\.timeout\.ms"\?/)
+})
+
 await test('topics: created, listed, described, altered, deleted', async (t) => {
   const { servers } = await brokerFor(t)
   assert.equal(
@@ -243,6 +257,8 @@ await test('run --check: every problem of a conf at once, exit code 2', async (t
   const sound = await runSluice(t, ['run', '--path', conf, '--check'])
   assert.equal(sound.code, 0)
   assert.match(sound.stdout, /^g +a +3 +string +auto +stdout /m)
+  await writeFile(conf, '{"topic": "a", "group.id": "g", "ssl.key.password": "hunter2"}')
+  assert.doesNotMatch((await runSluice(t, ['run', conf, '--check', '--json'])).stdout, /hunter2/)
   const missing = await runSluice(t, ['run', join(directory, 'none.conf')])
   assert.equal(missing.code, 1)
   assert.match(missing.stderr, /cannot read .*none\.conf: there is no such file/)

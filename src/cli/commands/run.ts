@@ -107,8 +107,24 @@ function sayBye(): void {
   print('Bye')
 }
 
+/** What is printed ends up in logs and tickets. */
+function withoutSecrets(application: ApplicationConf): ApplicationConf {
+  const hidden = (values: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        name,
+        /password|secret|jaas|token/i.test(name) ? '(hidden)' : value,
+      ]),
+    )
+  return {
+    ...application,
+    sink: hidden(application.sink),
+    properties: hidden(application.properties) as ApplicationConf['properties'],
+  }
+}
+
 function printApplications(applications: readonly ApplicationConf[], path: string, { json }: RunOptions): void {
-  if (json) return printJson(applications)
+  if (json) return printJson(applications.map(withoutSecrets))
   printRows(
     applications.map((application) => ({
       group: application.groupId,

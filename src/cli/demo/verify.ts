@@ -26,17 +26,14 @@ export function isRight({ lost, repeated, foreign, isOutOfOrder }: Comparison): 
 /** Compares as bags: how often each line was produced, and how often it was found. */
 export function compare(produced: Iterable<string>, found: Iterable<string>, isOutOfOrder = false): Comparison {
   const balance = new Map<string, number>()
-  const known = new Set<string>()
-  for (const line of produced) {
-    balance.set(line, (balance.get(line) ?? 0) + 1)
-    known.add(line)
-  }
+  for (const line of produced) balance.set(line, (balance.get(line) ?? 0) + 1)
   let stored = 0
   let foreign = 0
   for (const line of found) {
     stored++
-    if (known.has(line)) balance.set(line, balance.get(line)! - 1)
-    else foreign++
+    const rest = balance.get(line)
+    if (rest === undefined) foreign++
+    else balance.set(line, rest - 1)
   }
   let lost = 0
   let repeated = 0
