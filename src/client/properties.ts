@@ -177,7 +177,10 @@ export const producerProperties = {
       return level
     },
   }),
-  'compression.lz4.level': int(9, "lz4's level.", { min: 1, max: 17 }),
+  'compression.lz4.level': harmless('int', 9, "lz4's level. Without effect: Sluice's lz4 has one.", {
+    min: 1,
+    max: 17,
+  }),
   'compression.type': choice('none', ['none', 'gzip', 'snappy', 'lz4', 'zstd'], 'How batches are compressed.'),
   'compression.zstd.level': int(3, "zstd's level.", { min: -131072, max: 22 }),
   'delivery.timeout.ms': int(120000, 'A record is acknowledged or failed within this time.', { min: 0 }),
