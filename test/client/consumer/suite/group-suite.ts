@@ -77,6 +77,22 @@ export function groupSuite(environment: Environment): void {
       assert.equal((await consume(consumer, 2))[0]!.partition, 2)
     })
 
+    check('a topic that is deleted and created again is read anew', async (f) => {
+      const topic = await f.topic(2)
+      await f.produce(topic, 5)
+      const consumer = f.consumer({ 'metadata.max.age.ms': 100, 'allow.auto.create.topics': false })
+      consumer.subscribe([topic])
+      await consume(consumer, 5)
+      await f.dropTopic(topic)
+      await awaitAssignment(consumer, 0)
+      await f.topic(2, {}, topic)
+      await f.produce(topic, 3)
+      assert.deepEqual(
+        (await consume(consumer, 3)).map(({ offset }) => offset),
+        [0, 1, 2],
+      )
+    })
+
     check('unsubscribe: gives everything up, and another subscription may follow (testUnsubscribeTopic)', async (f) => {
       const topic = await f.topic(2)
       const consumer = f.consumer()
