@@ -4,6 +4,7 @@ import {
   deleteRecords,
   fetch,
   findCoordinator,
+  initProducerId,
   listOffsets,
   offsetForLeaderEpoch,
   produce,
@@ -104,6 +105,26 @@ const produced: DifferentialCase[] = [
   producing('a duplicate of long ago', () => [0, 2, 4, 6, 8, 10, 0].map((sequence) => idempotent(sequence))),
   producing('a transaction without an id', () => [batchOf(['x'], transactional)]),
   producing('an id and no transaction', () => [abc()], { over: { transactionalId: 'diff-transaction' } }),
+  ...[9, 10, 11].map((version) =>
+    defineCase(`Produce: a transaction without this partition, version ${version}`, async ({ client }) => {
+      const topic = topicFor(`transaction ${version}`)
+      await createTopic(client, topic)
+      const transactionalId = `diff-transaction-${version}`
+      const initialize = () => client.request(initProducerId, 4, { transactionalId, transactionTimeoutMs: 60_000 })
+      await client.request(findCoordinator, 4, { keyType: 1, coordinatorKeys: [transactionalId] })
+      await until(async () => (await initialize()).errorCode === 0)
+      const { producerId, producerEpoch } = await initialize()
+      const batch = batchOf(['x'], { ...transactional, producerId, producerEpoch })
+      return produceOne(client, version, topic, batch, { transactionalId })
+    }),
+  ),
+  defineCase('Produce: a transactional id that nobody has begun with', async ({ client }) => {
+    const topic = topicFor('transaction unknown')
+    await createTopic(client, topic)
+    const batch = () => batchOf(['x'], transactional)
+    const over = { transactionalId: 'diff-transaction-unknown' }
+    return [await produceOne(client, 9, topic, batch(), over), await produceOne(client, 11, topic, batch(), over)]
+  }),
   defineCase('Produce: an unknown topic', ({ client }) => produceOne(client, 9, 'diff-none', abc())),
   defineCase('Produce: an unknown topic id', ({ client }) =>
     produceOne(client, 13, '', abc(), { topicId: UNKNOWN_ID }),
