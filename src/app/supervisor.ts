@@ -136,7 +136,11 @@ export class Supervisor {
   #launchAll(): void {
     this.#state = { kind: 'running' }
     for (const application of this.#options.applications) {
-      for (let index = 0; index < application.consumers; index++) this.#launch(application, `consumer-thread-${index}`)
+      for (let index = 0; index < application.consumers; index++) {
+        // One that fails at once, inside `launch`, leaves nothing to be started.
+        if (this.#stopping.signal.aborted) return
+        this.#launch(application, `consumer-thread-${index}`)
+      }
     }
   }
 

@@ -162,3 +162,16 @@ await test('supervisor: reports come as often as asked for', async () => {
   supervisor.stop()
   await ended
 })
+
+await test('supervisor: one that fails while it is launched keeps the others from being launched', async () => {
+  const host: WorkerHost & { launched: number } = {
+    launched: 0,
+    launch(_, say) {
+      this.launched++
+      say({ type: 'failed', counts, failure: { code: 'X', message: 'at once', stack: undefined } })
+      return { post() {} }
+    },
+  }
+  await assert.rejects(supervise({ host }).ended, /at once/)
+  assert.equal(host.launched, 1)
+})

@@ -42,3 +42,17 @@ await test(`run: ${kills} kills over Apache Kafka, each record once`, async (t) 
   const { records } = await killScenario(t, { bootstrapServers: kafka.bootstrapServers, ...run })
   t.diagnostic(`${records} records`)
 })
+
+await test('run: kills over three nodes of Apache Kafka, one of which is killed and restarted, each record once', async (t) => {
+  t.diagnostic(`SEED=${seed}`)
+  const kafka = await startKafka({ nodes: 3, properties })
+  t.after(() => kafka.stop())
+  const last = kafka.nodes.at(-1)!
+  const beforeKill = async (index: number) => {
+    if (index % 5 === 2) await last.kill()
+    if (index % 5 === 4) await last.start()
+  }
+  const { bootstrapServers } = kafka
+  const { records } = await killScenario(t, { bootstrapServers, ...run, kills: 15, stops: 2, beforeKill })
+  t.diagnostic(`${records} records`)
+})
