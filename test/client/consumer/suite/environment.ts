@@ -17,14 +17,12 @@ import { until } from '../../../support/until.ts'
 export interface Environment {
   /** Where the brokers are, once they run. */
   readonly bootstrapServers: () => string
-  /** Cases (by name) that this environment cannot run yet, each with the reason. */
-  readonly skip?: Readonly<Record<string, string>>
 }
 
-/** `test` with a fixture of its own for each case, and the environment's list of what it skips. */
+/** `test` with a fixture of its own for each case. */
 export function casesOf(environment: Environment): (name: string, body: (f: Fixture) => Promise<void>) => void {
   return (name, body) => {
-    void test(name, { skip: environment.skip?.[name] ?? false }, (t) => body(new Fixture(t, environment)))
+    void test(name, (t) => body(new Fixture(t, environment)))
   }
 }
 
