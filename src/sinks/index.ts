@@ -1,8 +1,9 @@
 /** The stores that Sluice brings, as a value to pass in. A program with stores of its own makes a registry with both. */
 import { fileSink } from './file.ts'
+import { postgresSink } from './postgres.ts'
 import { createSinkRegistry } from './registry.ts'
 import type { SinkRegistry } from './sink.ts'
 import { sqliteSink } from './sqlite.ts'
 import { stdoutSink } from './stdout.ts'
 
-export const sinks: SinkRegistry = createSinkRegistry([fileSink, sqliteSink, stdoutSink])
+export const sinks: SinkRegistry = createSinkRegistry([fileSink, postgresSink, sqliteSink, stdoutSink])
