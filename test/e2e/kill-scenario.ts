@@ -25,6 +25,8 @@ export interface KillOptions {
   readonly seed: number
   /** Must be allowed by the broker (group.min.session.timeout.ms). */
   readonly sessionTimeoutMs: number
+  /** Replicas of each partition; more than one where a broker is killed too. Default: the broker's. */
+  readonly replicationFactor?: number
   /** Called before each kill; the scenario that kills the broker too does it here. */
   readonly beforeKill?: (index: number) => Promise<void>
 }
@@ -42,7 +44,7 @@ export async function killScenario(
   const { bootstrapServers } = options
   const admin = new Admin({ 'bootstrap.servers': bootstrapServers })
   t.after(() => admin.close())
-  await admin.createTopics([{ name: TOPIC, partitions: PARTITIONS }])
+  await admin.createTopics([{ name: TOPIC, partitions: PARTITIONS, replicationFactor: options.replicationFactor }])
   const conf = join(directory, 'consumer.conf')
   await writeFile(conf, confOf(directory, options))
   const stop = new AbortController()

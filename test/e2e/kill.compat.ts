@@ -53,6 +53,13 @@ await test('run: kills over three nodes of Apache Kafka, one of which is killed 
     if (index % 5 === 4) await last.start()
   }
   const { bootstrapServers } = kafka
-  const { records } = await killScenario(t, { bootstrapServers, ...run, kills: 15, stops: 2, beforeKill })
+  const { records } = await killScenario(t, {
+    bootstrapServers,
+    ...run,
+    kills: 15,
+    stops: 2,
+    replicationFactor: 3,
+    beforeKill,
+  })
   t.diagnostic(`${records} records`)
 })
