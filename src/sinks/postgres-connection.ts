@@ -63,7 +63,7 @@ export interface TargetOptions {
   readonly port?: number
   readonly database?: string
   readonly user?: string
-  readonly password?: string | number
+  readonly password?: string
   readonly ssl?: SslMode
 }
 
@@ -90,7 +90,7 @@ export function targetOf(options: TargetOptions): Target {
     port,
     database: database ?? user,
     user,
-    password: password === undefined ? undefined : String(password),
+    password,
     ssl,
   }
 }
@@ -157,6 +157,13 @@ export interface ConnectionsOptions {
   readonly context: SinkContext
 }
 
+/** A COPY … FROM STDIN that runs. */
+export interface RunningCopy {
+  send(chunk: Uint8Array): void
+  /** Resolves when the server has taken everything; rejects with its error, whenever that came. */
+  finish(): Promise<void>
+}
+
 /** One connection, in one caller's hands. */
 export class Session {
   readonly #client: Client
@@ -218,20 +225,33 @@ export class Session {
 
   /** Sends all of `chunks` to a COPY … FROM STDIN. They are in memory already, so nothing is gained by waiting between them. */
   copy(text: string, chunks: readonly Uint8Array[]): Promise<void> {
-    const send = () =>
-      new Promise<void>((resolve, reject) => {
-        const stream = this.#copyFrom(text)
-        stream.once('error', (error) => {
-          // At once: else what is left of the chunks would be written to a connection that the stream has let go of.
-          stream.destroy()
-          reject(error)
-        })
-        stream.once('finish', resolve)
-        this.#client.query(stream as never)
-        for (const chunk of chunks) stream.write(chunk)
-        stream.end()
-      })
-    return this.#limited(send)
+    const copy = this.startCopy(text)
+    for (const chunk of chunks) copy.send(chunk)
+    return copy.finish()
+  }
+
+  startCopy(text: string): RunningCopy {
+    const stream = this.#copyFrom(text)
+    const { promise: done, resolve, reject } = Promise.withResolvers<void>()
+    // Heard of in `finish`.
+    done.catch(() => {})
+    stream.once('error', (error) => {
+      // At once: else what is left of the chunks would be written to a connection that the stream has let go of.
+      stream.destroy()
+      reject(error)
+    })
+    stream.once('finish', resolve)
+    this.#client.query(stream as never)
+    return {
+      send: (chunk) => {
+        if (!stream.destroyed) stream.write(chunk)
+      },
+      finish: () =>
+        this.#limited(() => {
+          stream.end()
+          return done
+        }),
+    }
   }
 
   /** Drops the connection without a word. The server rolls back when it notices. */
@@ -280,12 +300,17 @@ export class Connections {
   /**
    * Hands a connection to `work`, waiting for one when all are in use. When `work` throws, an open transaction is rolled back.
    * When `signal` aborts, the connection is dropped, except in COMMIT.
+   * @param taken what `take` gave, which goes back to the pool afterwards
    * @throws SinkUnavailableError, SinkRefusedError: see postgres-errors.ts. What `work` throws of the contract's stays as it is.
    */
-  async use<T>(doing: string, signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
-    await this.#turn(signal)
-    const session = this.#idle.findLast(({ isBroken }) => !isBroken) ?? new Session(this.#options)
-    this.#idle = this.#idle.filter((idle) => idle !== session && !idle.isBroken)
+  async use<T>(
+    doing: string,
+    signal: AbortSignal,
+    work: (session: Session) => Promise<T>,
+    taken?: Session,
+  ): Promise<T> {
+    if (!taken) await this.#turn(signal)
+    const session = taken ?? this.#idleSession() ?? new Session(this.#options)
     const abort = () => {
       if (!session.isCommitting) session.drop('it was aborted, as no time is left')
     }
@@ -307,6 +332,25 @@ export class Connections {
       signal.removeEventListener('abort', abort)
       this.#release(session)
     }
+  }
+
+  /** A connection that stands idle, unless it is the last that is left: nobody is to wait for one that was taken. */
+  take(): Session | undefined {
+    const session = this.#inUse < this.#options.limits.poolSize - 1 && !this.#isClosed ? this.#idleSession() : undefined
+    if (session) this.#inUse += 1
+    return session
+  }
+
+  /** Ends a connection that was taken, whatever it is doing. */
+  abandon(session: Session): void {
+    session.drop()
+    this.#release(session)
+  }
+
+  #idleSession(): Session | undefined {
+    const session = this.#idle.findLast(({ isBroken }) => !isBroken)
+    this.#idle = this.#idle.filter((idle) => idle !== session && !idle.isBroken)
+    return session
   }
 
   /** Waits until fewer connections are in use than the pool has. */

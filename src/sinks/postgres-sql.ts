@@ -43,6 +43,7 @@ export const CREATORS_LOCK_SQL = 'SELECT pg_advisory_xact_lock(126943972909925)'
 
 export const FIND_TABLE_SQL = `SELECT c.oid::text AS oid, c.relkind AS kind, n.nspname AS schema, c.relname AS name,
     pg_is_in_recovery() AS "inRecovery",
+    c.relhastriggers OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion)) AS "mayBlock",
     has_any_column_privilege(c.oid, 'INSERT') AS "mayInsert", has_any_column_privilege(c.oid, 'UPDATE') AS "mayUpdate",
     has_any_column_privilege(c.oid, 'SELECT') AS "maySelect"
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass($1::text)`
@@ -98,9 +99,13 @@ export function offsetsSql(offsets: string): { readonly read: string; readonly m
   }
 }
 
+/** Whatever the user's defaults are: the compare-and-set relies on a wait for the row, then a second look at it. */
+export const BEGIN_SQL = 'BEGIN ISOLATION LEVEL READ COMMITTED'
+
 export interface RowsSql {
   /** Once a connection, before its first transaction. */
   readonly prepare: string | undefined
+  readonly begin: string
   readonly copy: string
   /** The table that `copy` fills, as the context of an error names it. */
   readonly copied: string
@@ -114,6 +119,7 @@ export function appendSql(table: string, relation: string, columns: readonly Col
   const names = columns.map(({ name }) => quoted(name)).join(', ')
   return {
     prepare: undefined,
+    begin: BEGIN_SQL,
     copy: `COPY ${table} (${names}) FROM STDIN`,
     copied: relation,
     remove: undefined,
@@ -139,6 +145,7 @@ export function upsertSql(table: string, columns: readonly Column[], keyColumns:
     prepare:
       `CREATE TEMPORARY TABLE IF NOT EXISTS sluice_batch ON COMMIT DELETE ROWS AS SELECT NULL::bigint AS sluice_offset, ` +
       `NULL::boolean AS sluice_deleted, ${names.map((name, index) => `${name} AS ${own[index]}`).join(', ')} FROM ${table} WITH NO DATA`,
+    begin: BEGIN_SQL,
     copy: `COPY ${BATCH} (sluice_offset, sluice_deleted, ${own.join(', ')}) FROM STDIN`,
     copied: 'sluice_batch',
     remove:

@@ -37,6 +37,8 @@ export interface Tables {
   /** The table's name alone, as the server's messages have it. */
   readonly relation: string
   readonly columns: readonly Column[]
+  /** See postgres-copy-ahead.ts. A partition of a partitioned table may have indexes of its own. */
+  readonly mayCopyAhead: boolean
   /** What `shapeOf` answers while the table is as it was found. */
   readonly shape: string | null
 }
@@ -47,6 +49,8 @@ interface FoundTable {
   readonly schema: string
   readonly name: string
   readonly inRecovery: boolean
+  /** An insert that is not committed may make others wait: unique indexes, triggers. */
+  readonly mayBlock: boolean
   readonly mayInsert: boolean
   readonly mayUpdate: boolean
   readonly maySelect: boolean
@@ -73,7 +77,7 @@ export async function prepareTables(session: Session, options: TablesOptions): P
   ] as const
   checkRights(found, needed)
   const catalog = await session.query<TableColumn & Record<string, unknown>>(COLUMNS_SQL, [found.oid])
-  const columns = matchTable(name, wanted, catalog.rows, valueType)
+  const columns = matchTable(name, wanted, catalog.rows, valueType, keyColumns)
   if (keyColumns) await checkKey(session, found, name, keyColumns)
   const sql = qualified(found)
   return {
@@ -81,6 +85,7 @@ export async function prepareTables(session: Session, options: TablesOptions): P
     relation: found.name,
     offsets: qualified(foundOffsets),
     columns,
+    mayCopyAhead: keyColumns !== undefined || (found.kind === 'r' && !found.mayBlock),
     shape: await shapeOf(session, sql, columns),
   }
 }

@@ -16,14 +16,12 @@
  *     3. It touches the row: there was no commit, and the rows go in now. Or not: `next` is where this flush would have moved it, so it
  *        is done; or elsewhere, so another owner has gone on.
  *
- * Lines are encoded when they are written and held until the flush, which is one COPY: records are small in that form, and the transaction is
- * open for no longer than the server needs. A recreated topic, or another cluster's of the same name, has an id and so a row of its own.
+ * Lines are encoded when they are written, and held until they are committed. When there are many, they go to the server before the flush
+ * (postgres-copy-ahead.ts): COPY first, then the compare-and-set, which is as good, as it is the commit that counts. A recreated topic, or another cluster's of the same name, has an id and so a row of its own.
  */
-import { z } from 'zod'
 import { type TopicPartition, TopicPartitionMap } from '../protocol/records/topic-partition.ts'
 import { diskError } from './disk-error.ts'
-import { recordColumns } from './file-encoding.ts'
-import { columnsOf, columnTypes, encodeRows } from './postgres-columns.ts'
+import { columnsOf, encodeRows } from './postgres-columns.ts'
 import {
   Connections,
   loadPostgresDriver,
@@ -33,9 +31,12 @@ import {
   type Target,
   targetOf,
 } from './postgres-connection.ts'
+import { CopyAhead } from './postgres-copy-ahead.ts'
 import { isDataError, isServerRefusal, isShapeError, masked, type PostgresError } from './postgres-errors.ts'
+import { checkOptions, options, type PostgresOptions } from './postgres-options.ts'
 import {
   appendSql,
+  BEGIN_SQL,
   copyLineOf,
   offsetsSql,
   qualified,
@@ -54,7 +55,6 @@ import {
   type SinkBatch,
   type SinkContext,
   SinkFencedError,
-  SinkOptionsError,
   type SinkPosition,
   SinkRecordError,
   SinkRefusedError,
@@ -62,109 +62,10 @@ import {
   SinkUnavailableError,
 } from './sink.ts'
 
+/** Fewer lines than this wait for the flush: a quiet partition holds no transaction open. */
+const AHEAD_BYTES = 65_536
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 2_000
-
-const column = z.strictObject({
-  name: z.string().min(1).describe('Name of the column.'),
-  type: z
-    .enum(columnTypes)
-    .optional()
-    .describe('Type of the column; one that exists must have it. Without it, a new column is jsonb.'),
-  field: z.string().min(1).optional().describe('Field of the JSON value, if its name is not the column’s.'),
-  optional: z.boolean().optional().describe('Stores NULL when the field is missing, which is an error otherwise.'),
-})
-
-const table = z.string().refine((name) => tableName(name) !== undefined, 'expected a name: table or schema.table')
-
-const options = z.strictObject({
-  url: z
-    .string()
-    .optional()
-    .describe(
-      'postgres://user:password@host:port/database, with ?sslmode= if need be. The options below replace its parts.',
-    ),
-  host: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('Name or address of the server, or the folder of its socket. Without it and url: localhost.'),
-  port: z.int().min(1).max(65_535).optional().describe('Port of the server. Without it and url: 5432.'),
-  database: z.string().min(1).optional().describe('Name of the database. Without it and url: that of the user.'),
-  user: z.string().min(1).optional().describe('Name of the user; required here or in url.'),
-  password: z.union([z.string(), z.number()]).optional().describe('Password of the user. Never shown.'),
-  ssl: z
-    .enum(['disable', 'require', 'verify-full'])
-    .optional()
-    .describe(
-      'TLS: none (without this option), encrypted without a look at the certificate, or with certificate and host name checked.',
-    ),
-  'ssl.ca': z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File of the authorities (PEM) that the certificate may come from. Without it: the system’s.'),
-  table: table.describe(
-    'Table for the rows, table or schema.table, as it is written; created when missing, with the columns below.',
-  ),
-  columns: z
-    .array(z.union([z.string().min(1), column]))
-    .min(1)
-    .optional()
-    .describe(
-      'Columns, each the name of a field of the JSON value or { name, type, field, optional }; ' +
-        `${recordColumns.join(', ')} are the record's own. Without it: topic, partition, offset, timestamp, key, value.`,
-    ),
-  mode: z
-    .enum(['append', 'upsert'])
-    .default('append')
-    .describe(
-      'append: a row a record. upsert: a row a key, as the last record left it; when "key.columns" are the record’s own ' +
-        '($key), a record without a value deletes its row.',
-    ),
-  'key.columns': z
-    .array(z.string().min(1))
-    .min(1)
-    .optional()
-    .describe('upsert: names of the columns that tell rows apart. The table needs a unique index on them.'),
-  'offsets.table': table
-    .default('sluice_offsets')
-    .describe('Table for the offsets, in the same database; created when missing.'),
-  'pool.size': z
-    .int()
-    .positive()
-    .default(2)
-    .describe('Connections of one consumer: so many partitions are stored at a time.'),
-  'connect.timeout.ms': z.int().positive().default(10_000).describe('How long to wait for a connection.'),
-  'open.timeout.ms': z
-    .int()
-    .nonnegative()
-    .default(60_000)
-    .describe('How long the start waits for a server that is down, starting up, in recovery or full.'),
-  'statement.timeout.ms': z
-    .int()
-    .positive()
-    .default(30_000)
-    .describe('How long one statement may take, and a transaction stand still, before the server gives it up.'),
-  'lock.timeout.ms': z
-    .int()
-    .positive()
-    .default(10_000)
-    .describe('How long a statement waits for another session’s lock.'),
-  'flush.records': z.int().positive().default(20_000).describe('Commits after this many records of a partition.'),
-  'flush.bytes': z
-    .int()
-    .positive()
-    .default(16_777_216)
-    .describe('Commits when the rows of a partition that are not committed hold this many bytes.'),
-  'flush.ms': z
-    .int()
-    .positive()
-    .default(1_000)
-    .describe('Commits this long after the first record that is not committed.'),
-})
-
-type PostgresOptions = z.infer<typeof options>
 
 interface Partition {
   readonly topicPartition: TopicPartition
@@ -182,6 +83,7 @@ interface Partition {
   deletes: number
   /** A COMMIT was sent and not answered. `position` as it was then. */
   uncertainAt: number | undefined
+  ahead: CopyAhead | undefined
 }
 
 interface Opening extends Tables {
@@ -189,20 +91,31 @@ interface Opening extends Tables {
   readonly offsetsSql: ReturnType<typeof offsetsSql>
 }
 
+export interface PostgresParts {
+  readonly loadDriver: () => Promise<PostgresDriver>
+  readonly aheadBytes: number
+}
+
 export class PostgresSink implements Sink {
   readonly #options: PostgresOptions
   readonly #target: Target
   readonly #loadDriver: () => Promise<PostgresDriver>
+  readonly #aheadBytes: number
   readonly #partitions = new TopicPartitionMap<Partition>()
   #context!: SinkContext
   #connections: Connections | undefined
   #tables!: Opening
 
-  constructor(postgresOptions: PostgresOptions, loadDriver: () => Promise<PostgresDriver> = loadPostgresDriver) {
+  /** @param parts for tests: another driver; how many bytes of lines are sent before the flush */
+  constructor(
+    postgresOptions: PostgresOptions,
+    { loadDriver = loadPostgresDriver, aheadBytes = AHEAD_BYTES }: Partial<PostgresParts> = {},
+  ) {
     this.#options = postgresOptions
     this.#loadDriver = loadDriver
+    this.#aheadBytes = aheadBytes
     this.#target = targetOf(postgresOptions)
-    checkKeyOptions(postgresOptions)
+    checkOptions(postgresOptions)
   }
 
   async open(context: SinkContext): Promise<Opened> {
@@ -285,6 +198,7 @@ export class PostgresSink implements Sink {
         const { topic, partition } = topicPartition
         const key = [application, clusterId, topicId(topic), partition] as const
         const next = await this.#storedNext(session, key)
+        this.#forget(topicPartition)
         this.#partitions.set(topicPartition, {
           topicPartition,
           key,
@@ -296,6 +210,7 @@ export class PostgresSink implements Sink {
           bytes: 0,
           deletes: 0,
           uncertainAt: undefined,
+          ahead: undefined,
         })
         positions.push({ topicPartition, next })
       }
@@ -318,17 +233,34 @@ export class PostgresSink implements Sink {
     }
     const { columns } = this.#tables
     const { lines, deletes } = encodeRows(
-      { columns, valueType: this.#context.valueType, keyColumns: this.#keyColumns },
+      { columns, valueType: this.#context.valueType, mode: this.#options.mode },
       batch,
     )
     partition.start ??= batch.first
     partition.position = batch.next
-    if (batch.records.length > 0) partition.chunks.push(Buffer.from(lines))
     for (const { offset } of batch.records) partition.offsets.push(offset)
-    partition.bytes += partition.chunks.at(-1)?.length ?? 0
-    partition.deletes += deletes
+    if (lines !== '') {
+      const chunk = Buffer.from(lines)
+      partition.chunks.push(chunk)
+      partition.bytes += chunk.length
+      partition.deletes += deletes
+      await this.#sendAhead(partition)
+    }
     const { 'flush.records': flushRecords, 'flush.bytes': flushBytes } = this.#options
     return { flushDue: partition.offsets.length >= flushRecords || partition.bytes >= flushBytes }
+  }
+
+  async #sendAhead(partition: Partition): Promise<void> {
+    if (!partition.ahead) {
+      if (partition.bytes < this.#aheadBytes || !this.#tables.mayCopyAhead || partition.uncertainAt !== undefined)
+        return
+      const session = this.#connections!.take()
+      if (!session) return
+      partition.ahead = new CopyAhead(session, this.#tables.rowsSql, partition.chunks)
+    }
+    partition.ahead.pump()
+    // The lines leave, and the server's answers are read, only when the event loop turns.
+    await this.#context.clock.yield()
   }
 
   async flush(topicPartition: TopicPartition, next: number, signal: AbortSignal): Promise<{ durable: number }> {
@@ -340,10 +272,15 @@ export class PostgresSink implements Sink {
       )
     }
     if (partition.position === undefined || partition.position === partition.durable) return { durable: next }
+    const { ahead } = partition
+    partition.ahead = undefined
+    const doing = `store into ${this.#options.table}`
+    const connections = this.#connections!
     try {
-      await this.#connections!.use(`store into ${this.#options.table}`, signal, (session) =>
-        this.#store(session, partition, signal),
-      )
+      const isStored =
+        ahead !== undefined &&
+        (await connections.use(doing, signal, () => this.#storeAhead(ahead, partition, signal), ahead.session))
+      if (!isStored) await connections.use(doing, signal, (session) => this.#store(session, partition, signal))
     } catch (error) {
       if (error instanceof SinkFencedError || error instanceof SinkRecordError) this.#partitions.delete(topicPartition)
       throw error
@@ -358,19 +295,32 @@ export class PostgresSink implements Sink {
     return { durable: partition.durable }
   }
 
+  /** false: it came to nothing, and the flush is to be done from the beginning. That also finds out what is wrong. */
+  async #storeAhead(ahead: CopyAhead, partition: Partition, signal: AbortSignal): Promise<boolean> {
+    const { session } = ahead
+    try {
+      await ahead.finish()
+      await this.#merge(session, partition.deletes > 0)
+      await this.#checkShape(session)
+    } catch {
+      if (!session.isBroken) await session.query('ROLLBACK')
+      return false
+    }
+    if (await this.#moveOffset(session, partition)) await this.#commit(session, partition, signal)
+    else await this.#settle(session, partition)
+    return true
+  }
+
   async #store(session: Session, partition: Partition, signal: AbortSignal): Promise<void> {
-    const { rowsSql, table, columns, shape } = this.#tables
+    const { rowsSql } = this.#tables
     try {
       if (rowsSql.prepare !== undefined) await session.once(rowsSql.prepare)
-      await session.query('BEGIN ISOLATION LEVEL READ COMMITTED')
+      await session.query(rowsSql.begin)
       // The offset first: a stale owner is to find out before it has written anything.
-      if (!(await this.#moveOffset(session, partition))) {
-        await session.query('ROLLBACK')
-        return await this.#settle(session, partition)
-      }
+      if (!(await this.#moveOffset(session, partition))) return await this.#settle(session, partition)
       if (partition.offsets.length > 0) {
         await this.#copy(session, partition.chunks, partition.deletes > 0)
-        if ((await shapeOf(session, table, columns)) !== shape) throw await this.#changed(session)
+        await this.#checkShape(session)
       }
       await this.#commit(session, partition, signal)
     } catch (error) {
@@ -390,10 +340,19 @@ export class PostgresSink implements Sink {
   }
 
   async #copy(session: Session, chunks: readonly Uint8Array[], deletes: boolean): Promise<void> {
-    const { copy, remove, merge } = this.#tables.rowsSql
-    await session.copy(copy, chunks)
+    await session.copy(this.#tables.rowsSql.copy, chunks)
+    await this.#merge(session, deletes)
+  }
+
+  async #merge(session: Session, deletes: boolean): Promise<void> {
+    const { remove, merge } = this.#tables.rowsSql
     if (deletes && remove !== undefined) await session.query(remove)
     if (merge !== undefined) await session.query(merge)
+  }
+
+  async #checkShape(session: Session): Promise<void> {
+    const { table, columns, shape } = this.#tables
+    if ((await shapeOf(session, table, columns)) !== shape) throw await this.#changed(session)
   }
 
   async #commit(session: Session, partition: Partition, signal: AbortSignal): Promise<void> {
@@ -416,6 +375,7 @@ export class PostgresSink implements Sink {
     session: Session,
     { topicPartition, key, durable, start, uncertainAt, position }: Partition,
   ): Promise<void> {
+    await session.query('ROLLBACK')
     const stored = await this.#storedNext(session, key)
     if (uncertainAt !== undefined && stored === uncertainAt && uncertainAt === position) return
     const { topic, partition } = topicPartition
@@ -452,7 +412,7 @@ export class PostgresSink implements Sink {
     const ends: number[] = [0]
     for (let at = all.indexOf(10); at >= 0; at = all.indexOf(10, at + 1)) ends.push(at + 1)
     const fails = async (lines: number) => {
-      await session.query('BEGIN ISOLATION LEVEL READ COMMITTED; SET CONSTRAINTS ALL IMMEDIATE')
+      await session.query(`${BEGIN_SQL}; SET CONSTRAINTS ALL IMMEDIATE`)
       try {
         await this.#copy(session, [all.subarray(0, ends[lines])], partition.deletes > 0)
         return false
@@ -496,43 +456,28 @@ export class PostgresSink implements Sink {
           this.#context.logger.warn(found, 'not stored before revocation; the next owner reads it again')
         })
       }
-      this.#partitions.delete(topicPartition)
+      this.#forget(topicPartition)
       return { topicPartition, durable: partition?.durable }
     }
     return Promise.all(topicPartitions.map(store))
   }
 
   async close(): Promise<void> {
-    this.#partitions.clear()
+    for (const [topicPartition] of this.#partitions.entries()) this.#forget(topicPartition)
     await this.#connections?.close()
     this.#connections = undefined
+  }
+
+  #forget(topicPartition: TopicPartition): void {
+    const ahead = this.#partitions.get(topicPartition)?.ahead
+    if (ahead) this.#connections!.abandon(ahead.session)
+    this.#partitions.delete(topicPartition)
   }
 
   #held(topicPartition: TopicPartition): Partition {
     const partition = this.#partitions.get(topicPartition)
     if (!partition) throw new SinkSequenceError(topicPartition, 'it is not assigned')
     return partition
-  }
-}
-
-function checkKeyOptions({
-  mode,
-  columns,
-  'key.columns': keyColumns,
-  table,
-  'offsets.table': offsets,
-}: PostgresOptions): void {
-  if (table === offsets) throw new SinkOptionsError('sink.table and sink.offsets.table are the same table')
-  if (mode === 'append') {
-    if (keyColumns) throw new SinkOptionsError('sink.key.columns is for "mode": "upsert", and the mode is append')
-    return
-  }
-  if (!keyColumns)
-    throw new SinkOptionsError('sink.key.columns is missing: "mode": "upsert" needs the columns that tell rows apart')
-  const names: readonly string[] = columnsOf(columns, 'json').map(({ name }) => name)
-  const unknown = keyColumns.find((name) => !names.includes(name))
-  if (unknown !== undefined) {
-    throw new SinkOptionsError(`sink.key.columns has "${unknown}", which is not among the columns ${names.join(', ')}`)
   }
 }
 

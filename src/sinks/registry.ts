@@ -58,6 +58,8 @@ function describeIssue(issue: z.core.$ZodIssue, given: object, known: readonly s
   let value: unknown = given
   for (const step of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[step]
   if (value === undefined) return `${at} is missing: ${issue.message}`
+  // Messages end up in logs and tickets.
+  if (/password|secret|token|url$/i.test(at)) return `${at} is not shown: ${issue.message}`
   const hint =
     issue.code === 'invalid_value' && typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : ''
   return `${at} is ${shown(value)}${hint}: ${issue.message}`

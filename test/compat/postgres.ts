@@ -50,7 +50,16 @@ export class PostgresServer {
 
   /** Starts the server; it may still be in recovery when this is over. */
   launch(): void {
-    const args = ['-D', join(this.#directory, 'data'), '-h', '127.0.0.1', '-p', String(this.port), '-k', this.#directory]
+    const args = [
+      '-D',
+      join(this.#directory, 'data'),
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(this.port),
+      '-k',
+      this.#directory,
+    ]
     this.#process = asPostgres([join(bin, 'postgres'), ...args, ...this.#settings])
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.log += text))
   }
@@ -62,14 +71,18 @@ export class PostgresServer {
       const state = await Promise.race([exited.then(() => 'exited'), this.#answers().then(() => 'ready')])
       if (state === 'ready') return
       // Processes of the one that was killed may live for a moment longer.
-      if (!/pre-existing shared memory|lock file/.test(this.log.slice(-1000))) throw new Error(`PostgreSQL ends:\n${this.log}`)
+      if (!/pre-existing shared memory|lock file/.test(this.log.slice(-1000)))
+        throw new Error(`PostgreSQL ends:\n${this.log}`)
     }
   }
 
   async #answers(): Promise<void> {
     const process = this.#process!
     await until(
-      async () => process.exitCode !== null || process.signalCode !== null || (await query(this.url(), 'SELECT 1').then(Boolean, () => false)),
+      async () =>
+        process.exitCode !== null ||
+        process.signalCode !== null ||
+        (await query(this.url(), 'SELECT 1').then(Boolean, () => false)),
       { withinMs: 60_000, everyMs: 50, what: 'PostgreSQL answers' },
     )
     if (process.exitCode !== null || process.signalCode !== null) await new Promise(() => {})
@@ -109,7 +122,10 @@ export class PostgresServer {
   }
 }
 
-export async function startPostgres(t: Teardown, { settings = {}, directory }: PostgresOptions = {}): Promise<PostgresServer> {
+export async function startPostgres(
+  t: Teardown,
+  { settings = {}, directory }: PostgresOptions = {},
+): Promise<PostgresServer> {
   ensurePostgres()
   const home = directory ?? mkdtempSync(join(tmpdir(), 'sluice-postgres-'))
   const [uid, gid] = ['-u', '-g'].map((which) => Number(execFileSync('id', [which, 'postgres']).toString()))
@@ -118,7 +134,20 @@ export async function startPostgres(t: Teardown, { settings = {}, directory }: P
   writeFileSync(passwordFile, PASSWORD, { mode: 0o644 })
   const made = asPostgres([
     join(bin, 'initdb'),
-    ...['-D', join(home, 'data'), '-U', 'postgres', '-A', 'scram-sha-256', '--pwfile', passwordFile, '--no-sync', '-E', 'UTF8', '--locale=C'],
+    ...[
+      '-D',
+      join(home, 'data'),
+      '-U',
+      'postgres',
+      '-A',
+      'scram-sha-256',
+      '--pwfile',
+      passwordFile,
+      '--no-sync',
+      '-E',
+      'UTF8',
+      '--locale=C',
+    ],
   ])
   const [code] = (await once(made, 'exit')) as [number]
   if (code !== 0) throw new Error(`initdb ends with ${code}`)
