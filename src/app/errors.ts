@@ -64,6 +64,18 @@ export class OffsetOutsideLogError extends SluiceError {
   }
 }
 
+/** The topic was deleted and created again while it was read. Its offsets begin anew, and those of the store and the group say nothing of it. */
+export class TopicRecreatedError extends SluiceError {
+  constructor(topicPartition: TopicPartition, before: string, now: string) {
+    super(
+      'SLUICE_TOPIC_RECREATED',
+      `the topic ${topicPartition.topic} was deleted and created again while ${topicPartitionKey(topicPartition)} was read: ` +
+        `its id was ${before} and is ${now}. What was read of the old topic is stored, nothing of the new one. ` +
+        `Start again to read the new one; a store that holds files of the old one says then what to do with them`,
+    )
+  }
+}
+
 /** The application demands more of its store than the store can promise. */
 export class GuaranteeError extends SluiceError {
   constructor(sink: string, demanded: string, given: string) {

@@ -30,7 +30,7 @@ import { Committer, type DurableOffset } from './committer.ts'
 import type { AssignmentListener, ConsumerPort } from './consumer-port.ts'
 import type { CommitStrategy } from './conf.ts'
 import { valueDecoder } from './decode.ts'
-import { GuaranteeError, OffsetOutsideLogError } from './errors.ts'
+import { GuaranteeError, OffsetOutsideLogError, TopicRecreatedError } from './errors.ts'
 import { PartitionLane, type Cadence, type LaneContext } from './lane.ts'
 
 export interface PipelineOptions {
@@ -82,6 +82,8 @@ interface Partition {
   restartAt: number | undefined
   /** Where to read when nothing else says: the first record that came before the partition was placed. */
   arrived: number | undefined
+  /** Of the topic that the store was asked about when the lane began. Another one under the same name has another. */
+  topicId: string | undefined
   isPaused: boolean
   attempts: number
   /** clock.monotonic() before which placing is not tried again. */
@@ -236,7 +238,9 @@ export class Pipeline {
     this.#backpressure()
     this.#commitIfDue()
     if (this.#failure || this.#stop.signal.aborted) return
-    for (const { topicPartition, records, next } of await port.poll(this.#pollMs())) {
+    const polled = await port.poll(this.#pollMs())
+    if (this.#isRecreatedTopic()) return
+    for (const { topicPartition, records, next } of polled) {
       const partition = this.#partitions.get(topicPartition)
       this.#polled += records.length
       if (partition?.lane) partition.lane.push(records, next)
@@ -349,11 +353,30 @@ export class Pipeline {
     const start = stored ?? restartAt ?? committed ?? arrived
     // Without a position anywhere the consumer begins by auto.offset.reset.
     if (start !== undefined) port.seek(topicPartition, start)
+    partition.topicId = port.topicId(topicPartition.topic)
     partition.lane = new PartitionLane(topicPartition, start, this.#laneContext!, poison)
     this.#committer.begin(topicPartition, committed)
     partition.arrived = undefined
     partition.isPaused = false
     port.resume([topicPartition])
+  }
+
+  /**
+   * A recreated topic: the consumer goes on at its old position in the new log, past records that nobody has read. What a poll
+   * returned is looked at only after this, as the consumer learns the new id before it can fetch anything by it.
+   */
+  #isRecreatedTopic(): boolean {
+    for (const partition of this.#partitions.values()) {
+      const now = this.#foreignTopicId(partition)
+      if (now) this.#fail(new TopicRecreatedError(partition.topicPartition, partition.topicId!, now))
+    }
+    return this.#failure !== undefined
+  }
+
+  /** undefined while it is the same topic, and also while there is none: its name then stands in for its id. */
+  #foreignTopicId({ topicPartition: { topic }, topicId }: Partition): string | undefined {
+    const now = this.#options.port.topicId(topic)
+    return topicId === undefined || now === topicId || now === topic ? undefined : now
   }
 
   #pause(partition: Partition): void {
@@ -419,7 +442,11 @@ export class Pipeline {
   }
 
   *#durable(among: Iterable<Partition> = this.#partitions.values()): Generator<DurableOffset> {
-    for (const { lane, topicPartition } of among) yield { topicPartition, durable: lane?.durable }
+    for (const partition of among) {
+      // What is durable of the old topic is no offset of the new one.
+      const durable = this.#foreignTopicId(partition) ? undefined : partition.lane?.durable
+      yield { topicPartition: partition.topicPartition, durable }
+    }
   }
 
   #commitDurable(): Promise<void> {
@@ -440,6 +467,7 @@ export class Pipeline {
           poison: undefined,
           restartAt: undefined,
           arrived: undefined,
+          topicId: undefined,
           isPaused: false,
           attempts: 0,
           retryAt: 0,
@@ -490,6 +518,7 @@ export class Pipeline {
       const known = durable.get(one.topicPartition)
       if (one.durable !== undefined && one.durable > (known ?? -1)) durable.set(one.topicPartition, one.durable)
     }
+    for (const partition of held) if (this.#foreignTopicId(partition)) durable.delete(partition.topicPartition)
     const offsets = [...durable].map(([topicPartition, durable]) => ({ topicPartition, durable }))
     const dirty = this.#committer.dirty(offsets)
     if (dirty.length > 0) await this.#committer.now(dirty, { timeoutMs: this.#leftMs(), signal })

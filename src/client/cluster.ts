@@ -61,6 +61,7 @@ export class Cluster {
   readonly #links = new Map<string, BrokerLink>()
   readonly #coordinators = new CoordinatorLookup(this)
   readonly #closing = new AbortController()
+  readonly #missing = new Map<string, 'once' | 'said'>()
   readonly #listeners = new Set<(metadata: ClusterMetadata) => void>()
   readonly #refreshing = new Map<string, Promise<void>>()
   #interest: Set<string> | 'all' = new Set()
@@ -302,8 +303,23 @@ export class Cluster {
     this.#triedSinceMs = undefined
     this.#refreshedMs = this.seams.clock.monotonic()
     this.metadata.apply(response, { everyTopic: topics === null })
+    this.#sayMissing(topics ?? [])
     this.#scheduleRefresh()
     for (const listener of this.#listeners) listener(this.metadata)
+  }
+
+  /** As Java warns of them, once until they are there again: who waits for such a topic would wait in silence. */
+  #sayMissing(asked: readonly string[]): void {
+    for (const name of asked) {
+      const before = this.#missing.get(name)
+      if (this.metadata.topicErrors.get(name)?.name !== 'UNKNOWN_TOPIC_OR_PARTITION') this.#missing.delete(name)
+      // A broker that is about to create it answers the first question with the same error.
+      else if (before === undefined && this.#allowAutoTopicCreation) this.#missing.set(name, 'once')
+      else if (before !== 'said') {
+        this.#missing.set(name, 'said')
+        this.seams.logger.warn({ topic: name }, `the topic ${name} does not exist (UNKNOWN_TOPIC_OR_PARTITION)`)
+      }
+    }
   }
 
   /** KIP-1102: brokers that never answer are given up for the bootstrap servers. */

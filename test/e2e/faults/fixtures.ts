@@ -70,8 +70,12 @@ export const fileSink = (directory: string, more: Conf = {}): Conf => ({
   ...more,
 })
 
-export function runConf(t: TestContext, path: string, options?: SpawnOptions): SluiceProcess {
-  return new SluiceProcess(t, ['run', path], options)
+export function runConf(
+  t: TestContext,
+  path: string,
+  { arguments: more = [], ...options }: SpawnOptions & { arguments?: readonly string[] } = {},
+): SluiceProcess {
+  return new SluiceProcess(t, ['run', path, ...more], options)
 }
 
 export function adminOf(t: TestContext, bootstrapServers: string): Admin {
@@ -108,7 +112,10 @@ export function tableIds(directory: string): number[] {
   if (!existsSync(path)) return []
   const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
   try {
-    return database.prepare('SELECT id FROM numbers ORDER BY rowid').all().map((row) => Number(row['id']))
+    return database
+      .prepare('SELECT id FROM numbers ORDER BY rowid')
+      .all()
+      .map((row) => Number(row['id']))
   } catch (error) {
     if (/no such table/.test((error as Error).message)) return []
     throw error
@@ -135,11 +142,13 @@ export async function untilStored(
   count: number,
   withinMs = 60_000,
 ): Promise<void> {
-  await until(() => ids().length >= count || process.isOver, { withinMs, everyMs: 30, what: `${count} records stored` }).catch(
-    (error: Error) => {
-      throw new Error(`${error.message}; there are ${ids().length}\n${process.stderr}`)
-    },
-  )
+  await until(() => ids().length >= count || process.isOver, {
+    withinMs,
+    everyMs: 30,
+    what: `${count} records stored`,
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}; there are ${ids().length}\n${process.stderr}`)
+  })
   assert.ok(ids().length >= count, `${ids().length} of ${count} records when it ended:\n${process.stderr}`)
 }
 

@@ -21,8 +21,16 @@ import {
 } from './fixtures.ts'
 
 const badJson = { name: 'bad JSON', value: '{"id": 7,', says: 'the value is not JSON: "{\\"id\\": 7,"' }
-const missing = { name: 'a missing column', value: '{"other":7}', says: 'the value has no field "id", which the column id needs' }
-const mistyped = { name: 'a wrong type', value: '{"id":"seven"}', says: '"id" is the string "seven", and the column id takes integer' }
+const missing = {
+  name: 'a missing column',
+  value: '{"other":7}',
+  says: 'the value has no field "id", which the column id needs',
+}
+const mistyped = {
+  name: 'a wrong type',
+  value: '{"id":"seven"}',
+  says: '"id" is the string "seven", and the column id takes integer',
+}
 
 const stores = [
   { name: 'sqlite', sink: sqliteSink, ids: tableIds, poisons: [badJson, missing, mistyped] },
@@ -95,7 +103,8 @@ await test('stdout: reset-offsets leaves the record out, as the message says', a
   const { code, stdout, stderr } = await runConf(t, conf).ended
   assert.equal(code, 1, stderr)
   assert.deepEqual(stdout.trimEnd().split('\n'), numbered(0, 7))
-  const command = /sluice (groups reset-offsets --group readers) --topic <topic>:<partition> --to-offset <offset \+ 1> --execute/
+  const command =
+    /sluice (groups reset-offsets --group readers) --topic <topic>:<partition> --to-offset <offset \+ 1> --execute/
   const [, advice] = command.exec(stderr) ?? []
   assert.ok(advice, stderr)
   const reset = [...advice.split(' '), '--topic', 'numbers:0', '--to-offset', '8', '--execute']
