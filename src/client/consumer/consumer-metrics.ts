@@ -35,6 +35,10 @@ export class ConsumerMetrics {
     this.bytesConsumed += bytes
   }
 
+  heartbeatAnswered(_latencyMs: number): void {
+    this.heartbeats++
+  }
+
   fetchAnswered(latencyMs: number): void {
     this.fetches++
     this.fetchLatencySumMs += latencyMs

@@ -9,7 +9,7 @@
  *     cooperative   commit, join, sync, onPartitionsRevoked(what moved away), onPartitionsAssigned(what is new), join again if something was revoked
  */
 import { codeOf, KafkaError } from '../../protocol/error-codes.ts'
-import { heartbeat, joinGroup, leaveGroup, syncGroup } from '../../protocol/messages/index.ts'
+import { joinGroup, leaveGroup, syncGroup } from '../../protocol/messages/index.ts'
 import { type TopicPartition } from '../../protocol/records/topic-partition.ts'
 import { type Timer } from '../../seams/clock.ts'
 import { type Cluster } from '../cluster.ts'
@@ -26,9 +26,10 @@ import { CommitFailedError, FencedInstanceIdError, RebalanceInProgressError } fr
 import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { decodeAssignment, decodeMembers, encodeAssignments, encodeSubscription } from './group-assignment.ts'
 import { type CommitIdentity, GROUP_CHANNEL } from './group-offsets.ts'
-import { HeartbeatSender, type HeartbeatTarget } from './heartbeat-sender.ts'
+import { type Heartbeats, openHeartbeats } from './heartbeats.ts'
 import { Membership, type MembershipAction, type MembershipEvent, NO_GENERATION_ID } from './membership.ts'
-import { type ListenerCalls } from './rebalance-listener.ts'
+import { newPolls, polledAt, pollLeftMs, pollWaits } from './poll-watch.ts'
+import { type ListenerCalls, type RebalanceListener } from './rebalance-listener.ts'
 import { isSameSet, type SubscriptionState } from './subscription-state.ts'
 import { type WakeSignal } from './wake-signal.ts'
 
@@ -62,7 +63,8 @@ export class GroupMember {
   readonly #assignors: readonly Assignor[]
   readonly #protocol: RebalanceProtocol
   readonly #membership: Membership
-  readonly #heartbeats: HeartbeatSender
+  readonly #heartbeats: Heartbeats
+  readonly #polls = newPolls()
   readonly #abort = new AbortController()
   #preparation: { lost: boolean; committed: boolean } | undefined
   #joinedWith: JoinedWith | undefined
@@ -70,7 +72,6 @@ export class GroupMember {
   #groupTopics: ReadonlySet<string> = new Set()
   #joinError: Error | undefined
   #pollTimer: Timer | undefined
-  #polledMs = 0
   #isPolling = false
   #checkedMetadataVersion = -1
 
@@ -84,17 +85,22 @@ export class GroupMember {
       backoffMs: (failures) =>
         backoffMs(failures, config['retry.backoff.ms'], config['retry.backoff.max.ms'], cluster.seams.random),
     })
-    this.#heartbeats = new HeartbeatSender({
-      clock: cluster.seams.clock,
-      intervalMs: config['heartbeat.interval.ms'],
-      sessionTimeoutMs: config['session.timeout.ms'],
-      retryBackoffMs: config['retry.backoff.ms'],
-      send: (target) => this.#sendHeartbeat(target),
-      onAnswer: ({ generationId }, errorCode) =>
-        this.#dispatch({ type: 'heartbeat-answered', generationId, errorCode }),
-      onFailure: (_target, error) => {
-        cluster.seams.logger.debug({ error: (error as Error).message }, 'a heartbeat had no answer')
+    this.#heartbeats = openHeartbeats({
+      cluster,
+      config,
+      groupId: parts.groupId,
+      polls: this.#polls,
+      signal: this.#abort.signal,
+      onAnswer: ({ generationId }, errorCode, latencyMs) => {
+        parts.metrics.heartbeatAnswered(latencyMs)
+        this.#dispatch({ type: 'heartbeat-answered', generationId, errorCode })
+      },
+      onFailure: (message) => {
+        cluster.seams.logger.debug({ error: message }, 'a heartbeat had no answer')
         this.#forgetCoordinator()
+      },
+      onPollIntervalExpired: ({ generationId }) => {
+        if (generationId === this.#membership.generationId) this.#pollIntervalExpired()
       },
     })
   }
@@ -159,17 +165,19 @@ export class GroupMember {
 
   pollBegan(): void {
     this.#isPolling = true
+    pollWaits(this.#polls, true)
   }
 
   pollEnded(): void {
     this.#isPolling = false
-    this.#polledMs = this.#parts.cluster.seams.clock.monotonic()
+    polledAt(this.#polls, this.#parts.cluster.seams.clock.monotonic())
+    pollWaits(this.#polls, false)
   }
 
   /** Does what is due; true if more is due at once. Called by a poll, again and again while it waits; runs the user's callbacks. */
   async step(): Promise<boolean> {
     const { clock } = this.#parts.cluster.seams
-    this.#polledMs = clock.monotonic()
+    polledAt(this.#polls, clock.monotonic())
     this.#throwFailure()
     this.#noticeChanges()
     if (this.#parts.subscriptions.subscription.kind === 'pattern' && this.#parts.cluster.metadata.version === 0)
@@ -199,12 +207,12 @@ export class GroupMember {
 
   /** Leaves: revokes or loses what is owned, with the callback, then tells the coordinator (a dynamic member only). */
   async leave(reason: string, timeoutMs: number): Promise<void> {
-    const { subscriptions, calls } = this.#parts
+    const { subscriptions } = this.#parts
     const owned = subscriptions.partitions
     const { state, generationId } = this.#membership
     const inOrder = ['stable', 'preparing', 'assigned'].includes(state.name)
     const orderly = generationId !== NO_GENERATION_ID && inOrder
-    if (owned.length > 0) await calls.call(orderly ? 'onPartitionsRevoked' : 'onPartitionsLost', owned)
+    if (owned.length > 0) await this.#call(orderly ? 'onPartitionsRevoked' : 'onPartitionsLost', owned)
     subscriptions.setPartitions([])
     this.#preparation = undefined
     this.#joinedWith = undefined
@@ -218,7 +226,7 @@ export class GroupMember {
   }
 
   close(): void {
-    this.#heartbeats.stop()
+    this.#heartbeats.close()
     this.#pollTimer?.cancel()
     this.#abort.abort()
   }
@@ -315,17 +323,17 @@ export class GroupMember {
   async #finishPreparation(): Promise<void> {
     const { lost } = this.#preparation!
     this.#preparation = undefined
-    const { subscriptions, calls } = this.#parts
+    const { subscriptions } = this.#parts
     // The commit before may have shown that the generation is gone: then the next step loses what this one would have revoked.
     if (this.#membership.state.name !== 'preparing') return
     const owned = subscriptions.partitions
     const kept = lost ? [] : owned.filter(({ topic }) => !this.#isGivenUp(topic))
     const given = owned.filter((one) => !kept.includes(one))
     if (lost) {
-      if (given.length > 0) await calls.call('onPartitionsLost', given)
+      if (given.length > 0) await this.#call('onPartitionsLost', given)
       this.#last = undefined
     } else if (this.#protocol === 'eager' || given.length > 0) {
-      await calls.call('onPartitionsRevoked', given)
+      await this.#call('onPartitionsRevoked', given)
     }
     subscriptions.setPartitions(kept)
     this.#dispatch({ type: 'prepared' })
@@ -333,7 +341,7 @@ export class GroupMember {
 
   /** Brings an assignment into force. */
   async #apply(assignment: Buffer): Promise<void> {
-    const { subscriptions, calls, metrics, onAssigned } = this.#parts
+    const { subscriptions, metrics, onAssigned } = this.#parts
     const assigned = decodeAssignment(assignment)
     if (assigned.some(({ topic }) => !subscriptions.topics.has(topic))) {
       // The leader knew an older subscription of this member (it has just changed): join again with the present one.
@@ -348,7 +356,7 @@ export class GroupMember {
       for (const partition of gone) partition.revoking = true
       // While the group rebalanced these were read on: what was returned of them since is committed too.
       await this.#parts.commitBeforeRebalance(this.#parts.config['request.timeout.ms'])
-      await calls.call('onPartitionsRevoked', gone)
+      await this.#call('onPartitionsRevoked', gone)
     }
     // A heartbeat may have said meanwhile that the generation is over: then nothing of it counts.
     if (this.#membership.state.name !== 'assigned') return
@@ -357,7 +365,7 @@ export class GroupMember {
     this.#last = { partitions: assigned, generationId: this.#membership.generationId }
     metrics.rebalances++
     onAssigned()
-    await calls.call('onPartitionsAssigned', added)
+    await this.#call('onPartitionsAssigned', added)
     this.#dispatch({ type: 'applied' })
     if (gone.length > 0) this.#dispatch({ type: 'rejoin-wanted', reason: 'partitions were revoked for other members' })
   }
@@ -373,6 +381,7 @@ export class GroupMember {
       metadata: encodeSubscription(assignor, { topics, owned, last: this.#last, rackId: config['client.rack'] }),
     }))
     logger.debug({ groupId, memberId, reason }, 'joining the group')
+    this.#heartbeats.prepare()
     try {
       const nodeId = await cluster.coordinatorOnce('group', groupId, this.#abort.signal)
       const answer = await cluster.send(
@@ -467,24 +476,6 @@ export class GroupMember {
     return { allowAutoTopicCreation: this.#parts.config['allow.auto.create.topics'] }
   }
 
-  async #sendHeartbeat({ generationId, memberId }: HeartbeatTarget): Promise<number> {
-    const { cluster, groupId, config, metrics } = this.#parts
-    const nodeId = await cluster.coordinatorOnce('group', groupId, this.#abort.signal)
-    metrics.heartbeats++
-    const { errorCode } = await cluster.send(
-      heartbeat,
-      nodeId,
-      (version) => ({
-        groupId,
-        generationId,
-        memberId,
-        ...(version >= 3 ? { groupInstanceId: config['group.instance.id'] } : {}),
-      }),
-      { channel: GROUP_CHANNEL, signal: this.#abort.signal },
-    )
-    return errorCode
-  }
-
   /** Best effort: a member that cannot say farewell is missed after its session timeout. */
   async #sendLeave({ memberId, reason }: { memberId: string; reason: string }, timeoutMs: number): Promise<void> {
     const { cluster, groupId } = this.#parts
@@ -520,23 +511,33 @@ export class GroupMember {
     if (this.#pollTimer) return
     const { clock } = this.#parts.cluster.seams
     const limitMs = this.#parts.config['max.poll.interval.ms']
-    this.#polledMs = clock.monotonic()
+    polledAt(this.#polls, clock.monotonic())
     const look = () => {
-      // A poll that waits is a poll; one that is held up by the user's callback is not.
-      const leftMs =
-        this.#isPolling && !this.#parts.calls.isRunning ? limitMs : this.#polledMs + limitMs - clock.monotonic()
+      const leftMs = pollLeftMs(this.#polls, limitMs, clock.monotonic())
       if (leftMs > 0) {
         this.#pollTimer = clock.setTimer(leftMs, look, { background: true })
         return
       }
       this.#pollTimer = undefined
-      this.#parts.cluster.seams.logger.warn(
-        { groupId: this.#parts.groupId, limitMs },
-        'no poll within max.poll.interval.ms: the member leaves its group, and what it owns is lost',
-      )
-      this.#dispatch({ type: 'poll-interval-expired' })
+      this.#pollIntervalExpired()
     }
     this.#pollTimer = clock.setTimer(limitMs, look, { background: true })
+  }
+
+  #pollIntervalExpired(): void {
+    const { groupId, config, cluster } = this.#parts
+    cluster.seams.logger.warn(
+      { groupId, limitMs: config['max.poll.interval.ms'] },
+      'no poll within max.poll.interval.ms: the member leaves its group, and what it owns is lost',
+    )
+    this.#dispatch({ type: 'poll-interval-expired' })
+  }
+
+  /** Runs a callback of the user's; its time counts against `max.poll.interval.ms`. */
+  async #call(which: keyof RebalanceListener, partitions: readonly TopicPartition[]): Promise<void> {
+    pollWaits(this.#polls, false)
+    await this.#parts.calls.call(which, partitions)
+    if (this.#isPolling) pollWaits(this.#polls, true)
   }
 }
 

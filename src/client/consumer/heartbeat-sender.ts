@@ -1,6 +1,6 @@
 /**
- * Sends the heartbeats of one generation on a timer of its own, whatever the user's code does between its polls as long as the event loop turns. It
- * knows neither the membership nor the consumer, only what to send and whom to tell, so that it can be moved to a thread of its own.
+ * Sends the heartbeats of one generation on a timer of its own, as long as the event loop that it lives on turns: the consumer's own, or the heartbeat
+ * thread's. It knows neither the membership nor the consumer, only what to send and whom to tell.
  *
  * One heartbeat at a time. The next is due `heartbeat.interval.ms` after the last was sent, or after `retry.backoff.ms` when it had no answer. An answer
  * that comes after `stop` or for another generation is dropped.
@@ -19,7 +19,7 @@ export interface HeartbeatOptions {
   readonly retryBackoffMs: number
   /** Resolves with the error code of the answer, rejects when there was none. */
   readonly send: (target: HeartbeatTarget) => Promise<number>
-  readonly onAnswer: (target: HeartbeatTarget, errorCode: number) => void
+  readonly onAnswer: (target: HeartbeatTarget, errorCode: number, latencyMs: number) => void
   /** No answer; `sessionExpired` when there has been none for the whole session timeout. */
   readonly onFailure: (target: HeartbeatTarget, error: unknown, sessionExpired: boolean) => void
 }
@@ -63,7 +63,7 @@ export class HeartbeatSender {
       if (this.#target !== target) return
       this.#answeredMs = clock.monotonic()
       this.#schedule(target, Math.max(0, sentMs + intervalMs - this.#answeredMs))
-      onAnswer(target, errorCode)
+      onAnswer(target, errorCode, this.#answeredMs - sentMs)
     } catch (error) {
       if (this.#target !== target) return
       this.#schedule(target, retryBackoffMs)
