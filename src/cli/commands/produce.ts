@@ -1,7 +1,7 @@
 /** `sluice produce`: lines of standard input or of a file as records, as kafka-console-producer does. */
 import { Command, Option } from 'commander'
 import type { Producer } from '../../client/producer/producer.ts'
-import type { ProducerRecord } from '../../client/producer/record.ts'
+import type { ProducerRecord, RecordFailure } from '../../client/producer/record.ts'
 import { connectionProperties, readProperties } from '../client-properties.ts'
 import { CommandError } from '../exit.ts'
 import { nameValue, wholeNumber, withConnection, withJson, type ConnectionOptions } from '../options.ts'
@@ -63,10 +63,12 @@ async function produce(topic: string, options: ProduceOptions): Promise<void> {
   const producer = new Producer(properties)
   const progress = new Progress()
   try {
-    const count = await produceLines(producer, topic, options, progress)
+    const { produced, refused } = await produceLines(producer, topic, options, progress)
     progress.clear()
-    if (options.json) printJson({ topic, produced: count })
-    else process.stderr.write(`produced ${grouped(count)} records to ${topic}\n`)
+    if (options.json) printJson({ topic, produced, refused })
+    else process.stderr.write(`produced ${grouped(produced)} records to ${topic}\n`)
+    if (refused > 0)
+      throw new CommandError(`${grouped(refused)} ${refused === 1 ? 'line was' : 'lines were'} not produced; see above`)
   } finally {
     progress.clear()
     await producer.close()
@@ -80,27 +82,48 @@ function defined(values: Record<string, string | number | undefined>): Record<st
   >
 }
 
+interface Outcome {
+  readonly produced: number
+  /** Lines that are too large for a record, each of which has been named. */
+  readonly refused: number
+}
+
+/** A line that is too large fails alone. Any other error ends it, with what was on its way. */
 async function produceLines(
   producer: Producer,
   topic: string,
   options: ProduceOptions,
   progress: Progress,
-): Promise<number> {
+): Promise<Outcome> {
   const { keySeparator, partition, file } = options
   let produced = 0
+  let refused = 0
   let number = 0
   let waiting: ProducerRecord[] = []
   const send = async () => {
-    await producer.sendBatch(waiting)
-    produced += waiting.length
+    // Taken before it is sent: what failed once must not be sent again, with those of it that did not fail.
+    const batch = waiting
+    const before = number - batch.length
     waiting = []
+    const failures = await failuresOf(producer, batch)
+    const tooLarge = failures.filter(isTooLarge)
+    for (const { index, error } of tooLarge) {
+      progress.clear()
+      process.stderr.write(`sluice: line ${before + index + 1} was not produced: ${error.message}\n`)
+    }
+    produced += batch.length - failures.length
+    refused += tooLarge.length
+    const other = failures.find((failure) => !isTooLarge(failure))
+    if (other)
+      throw new CommandError(`stopped at line ${before + other.index + 1}: ${other.error.message}`, other.error)
     progress.update(() => `produced ${grouped(produced)}`)
   }
   try {
     for await (const lines of lineChunks(file)) {
       for (const line of lines) {
+        const record = { topic, partition, ...keyAndValue(line, keySeparator, number + 1) }
         number++
-        waiting.push({ topic, partition, ...keyAndValue(line, keySeparator, number) })
+        waiting.push(record)
         if (waiting.length >= SEND_AT_ONCE) await send()
       }
       // Somebody who types wants each line to be on its way.
@@ -109,7 +132,22 @@ async function produceLines(
   } finally {
     if (waiting.length > 0) await send()
   }
-  return produced
+  return { produced, refused }
+}
+
+function isTooLarge({ error }: RecordFailure): boolean {
+  return (error as { code?: unknown }).code === 'SLUICE_RECORD_TOO_LARGE'
+}
+
+async function failuresOf(producer: Producer, batch: readonly ProducerRecord[]): Promise<readonly RecordFailure[]> {
+  const { SendBatchError } = await import('../../client/producer/record.ts')
+  try {
+    await producer.sendBatch(batch)
+    return []
+  } catch (error) {
+    if (error instanceof SendBatchError) return error.failures
+    throw error
+  }
 }
 
 /** Complete lines, as many as arrived together. Line ends may be LF or CRLF; the last line needs none. */
