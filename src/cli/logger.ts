@@ -25,10 +25,10 @@ export function textLogger(level: LogLevel, write: (line: string) => void, clock
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** The fields that the message does not say already. */
+/** The fields that the message does not say already; of an error, what it says. */
 function restOf(fields: object, message: string): string {
-  const rest = Object.entries(fields).filter(
-    ([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && !message.includes(String(value)),
-  )
+  const rest = Object.entries(fields)
+    .map(([name, value]) => [name, value instanceof Error ? value.message : value] as const)
+    .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value) && !message.includes(String(value)))
   return rest.length === 0 ? '' : ` (${rest.map(([name, value]) => `${name} ${value}`).join(', ')})`
 }

@@ -17,6 +17,7 @@ import {
   unlink,
 } from 'node:fs/promises'
 import { loadSqlite } from './sqlite.ts'
+import { dirname } from 'node:path'
 
 export interface DiskFile {
   size(): Promise<number>
@@ -68,6 +69,17 @@ const flags: Record<OpenMode, string | number> = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
   replace: 'w+',
   append: 'a+',
+}
+
+/** With `recursive`, Node says ENOENT where the system says that the file system is read-only: asking for one folder gives the reason. */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true })
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    if (dirname(path) !== path) await makeDirectory(dirname(path))
+    await mkdir(path)
+  }
 }
 
 function isMissing(error: unknown): boolean {
@@ -135,7 +147,7 @@ export const systemDisk: Disk = {
       throw error
     }
   },
-  makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
+  makeDirectory,
   rename: (from, to) => rename(from, to),
   link: (from, to) => link(from, to),
   async remove(path) {

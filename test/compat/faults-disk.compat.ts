@@ -4,11 +4,13 @@
  */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmod } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { Producer } from '../../src/client/producer/producer.ts'
-import { SluiceProcess, spawnBroker } from '../e2e/sluice-process.ts'
+import { main, SluiceProcess, spawnBroker } from '../e2e/sluice-process.ts'
 import {
   brokerProperties as properties,
   committedOffset,
@@ -26,13 +28,18 @@ import {
   tableIds,
   untilStored,
 } from '../e2e/faults/fixtures.ts'
-import { temporaryDirectory } from '../support/temporary-directory.ts'
 
-/** A file system of its own at `path`, in memory, so small that it can be filled. */
-function mountTmpfs(t: TestContext, path: string, options: string): void {
-  mkdirSync(path, { recursive: true })
+/** A folder that holds `name`, a file system of its own in memory, so small that it can be filled. */
+function folderWithTmpfs(t: TestContext, name: string, options: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-test-'))
+  const path = join(folder, name)
+  mkdirSync(path)
   execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path])
-  t.after(() => execFileSync('umount', ['-l', path]))
+  t.after(() => {
+    execFileSync('umount', ['-l', path])
+    rmSync(folder, { recursive: true })
+  })
+  return folder
 }
 
 const options = { 'auto.offset.reset': 'earliest' }
@@ -44,9 +51,9 @@ const stores = [
 for (const { name, sink, ids, columns } of stores) {
   await test(`${name}, disk full: said, tried again, and each record is there once when there is room`, async (t) => {
     const scene = await sceneOf(t)
-    const { directory, bootstrapServers } = scene
+    const { bootstrapServers } = scene
+    const directory = folderWithTmpfs(t, 'store', 'size=4m')
     const store = join(directory, 'store')
-    mountTmpfs(t, store, 'size=4m')
     writeFileSync(join(store, 'ballast'), Buffer.alloc(3_500_000))
     await createTopic(t, bootstrapServers)
     await produce(bootstrapServers, numbered(0, 1500, 500))
@@ -66,9 +73,9 @@ for (const { name, sink, ids, columns } of stores) {
 
   await test(`${name}, disk full: SIGTERM ends it, and the next run stores each record once`, async (t) => {
     const scene = await sceneOf(t)
-    const { directory, bootstrapServers } = scene
+    const { bootstrapServers } = scene
+    const directory = folderWithTmpfs(t, 'store', 'size=4m')
     const store = join(directory, 'store')
-    mountTmpfs(t, store, 'size=4m')
     writeFileSync(join(store, 'ballast'), Buffer.alloc(3_500_000))
     await createTopic(t, bootstrapServers)
     await produce(bootstrapServers, numbered(0, 1500, 500))
@@ -91,8 +98,7 @@ for (const { name, sink, ids, columns } of stores) {
     await createTopic(t, bootstrapServers)
     const refused = async (base: string, says: RegExp, command?: [string, ...string[]]) => {
       const conf = await confFile(scene, { ...options, sink: sink(base) })
-      const process = runConf(t, conf, command ? { command } : {})
-      const { code, stderr } = await process.ended
+      const { code, stderr } = await runConf(t, conf, command ? { command } : {}).ended
       assert.equal(code, 1, stderr)
       assert.match(stderr, says)
       assert.ok(stderr.includes(join(base, 'store')), stderr)
@@ -101,11 +107,19 @@ for (const { name, sink, ids, columns } of stores) {
     const file = join(directory, 'a-file')
     writeFileSync(file, '')
     await refused(file, /a part of the path is a file, not a folder \(ENOTDIR\)/)
-    const readOnly = join(directory, 'read-only')
-    mountTmpfs(t, readOnly, 'ro,size=1m')
+    const readOnly = join(folderWithTmpfs(t, 'read-only', 'ro,size=1m'), 'read-only')
     await refused(readOnly, /the file system is read-only \(EROFS\)/)
+    const foreign = mkdtempSync(join(tmpdir(), 'sluice-test-'))
+    t.after(() => rmSync(foreign, { recursive: true }))
+    await chmod(directory, 0o755)
+    const asNobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, main] as const
+    await refused(foreign, /permission denied: give this user the right to write and list there \(EACCES\)/, [
+      ...asNobody,
+    ])
   })
 }
+
+const impatient = (directory: string) => sqliteSink(directory, { 'busy.timeout.ms': 100 })
 
 /** Another process that holds the database's write lock until its standard input ends. */
 async function lockDatabase(t: TestContext, path: string): Promise<{ release(): Promise<void> }> {
@@ -165,7 +179,7 @@ await test('sqlite locked for less than busy.timeout.ms: waited for, and nothing
   assert.doesNotMatch(process.stderr, /locked/)
 })
 
-await test('sqlite locked: SIGTERM ends it within shutdown.timeout.ms, a second one at once', async (t) => {
+await test('sqlite locked: SIGTERM ends it within shutdown.timeout.ms, and locked at the start it does not begin', async (t) => {
   const scene = await sceneOf(t)
   const { directory, bootstrapServers } = scene
   await createTopic(t, bootstrapServers)
@@ -176,15 +190,12 @@ await test('sqlite locked: SIGTERM ends it within shutdown.timeout.ms, a second 
   const lock = await lockDatabase(t, join(directory, 'store', 'numbers.db'))
   await produce(bootstrapServers, numbered(20, 40))
   await endsInOrder(process)
-  const other = runConf(
-    t,
-    await confFile(scene, { ...options, sink: sqliteSink(directory, { 'busy.timeout.ms': 100 }) }),
+  const refused = await runConf(t, await confFile(scene, { ...options, sink: impatient(directory) })).ended
+  assert.equal(refused.code, 1, 'a store that cannot be opened stops it before it joins the group')
+  assert.match(
+    refused.stderr,
+    /^sluice: .*numbers\.db is locked by another process for \d+ ms \("busy\.timeout\.ms" is 100\)/m,
   )
-  await other.says(/is locked by another process/, 'stderr')
-  other.kill('SIGTERM')
-  await other.says(/again to end at once/, 'stderr')
-  other.kill('SIGTERM')
-  assert.equal((await other.ended).code, 143)
   await lock.release()
   const last = runConf(t, conf)
   await untilStored(last, () => tableIds(directory), 40)
@@ -192,9 +203,29 @@ await test('sqlite locked: SIGTERM ends it within shutdown.timeout.ms, a second 
   assert.deepEqual(tableIds(directory), range(0, 40))
 })
 
+await test('sqlite locked: a second SIGTERM ends it at once with 143', async (t) => {
+  const scene = await sceneOf(t)
+  const { directory, bootstrapServers } = scene
+  await createTopic(t, bootstrapServers)
+  await produce(bootstrapServers, numbered(0, 20))
+  const process = runConf(t, await confFile(scene, { ...options, sink: impatient(directory) }))
+  await untilStored(process, () => tableIds(directory), 20)
+  const lock = await lockDatabase(t, join(directory, 'store', 'numbers.db'))
+  await produce(bootstrapServers, numbered(20, 40))
+  await process.says(/is locked by another process/, 'stderr')
+  process.kill('SIGTERM')
+  await process.says(/again to end at once/, 'stderr')
+  process.kill('SIGTERM')
+  assert.equal((await process.ended).code, 143)
+  await lock.release()
+  const next = runConf(t, await confFile(scene, { ...options, sink: sqliteSink(directory) }))
+  await untilStored(next, () => tableIds(directory), 40)
+  await endsInOrder(next)
+  assert.deepEqual(tableIds(directory), range(0, 40))
+})
+
 await test("the embedded broker's disk is full: produce fails with a retriable error, and goes on when there is room", async (t) => {
-  const data = join(await temporaryDirectory(t), 'data')
-  mountTmpfs(t, data, 'size=24m')
+  const data = join(folderWithTmpfs(t, 'data', 'size=24m'), 'data')
   writeFileSync(join(data, '..ballast'), Buffer.alloc(12_000_000))
   const { process: broker, bootstrapServers } = await spawnBroker(t, data, { properties })
   await createTopic(t, bootstrapServers)
