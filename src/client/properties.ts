@@ -149,6 +149,8 @@ export const consumerProperties = {
   'key.deserializer': harmless<string | null>('class', null, 'Keys are bytes, and text where text is asked for.', {
     convert: format('Deserializer'),
   }),
+  'metrics.num.samples': int(2, 'Samples over which rates, averages and maxima are taken.', { min: 1 }),
+  'metrics.sample.window.ms': long(30000, 'Length of a metrics sample.', { min: 0 }),
   'max.partition.fetch.bytes': int(1048576, 'The most bytes of one partition in a fetch.', { min: 0 }),
   'max.poll.interval.ms': int(300000, 'The longest time between two polls before the member leaves.', { min: 1 }),
   'max.poll.records': int(500, 'The most records that a poll returns.', { min: 1 }),

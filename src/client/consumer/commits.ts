@@ -12,7 +12,6 @@ import { type Cluster } from '../cluster.ts'
 import { type ConsumerConfig } from '../config.ts'
 import { isRetriable } from '../retry.ts'
 import { RetriableCommitFailedError } from './consumer-errors.ts'
-import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { type CallLimits, type GroupOffsets, type OffsetEntry } from './group-offsets.ts'
 import { type SubscriptionState } from './subscription-state.ts'
 import { type WakeSignal } from './wake-signal.ts'
@@ -26,7 +25,6 @@ export interface CommitsParts {
   readonly groupOffsets: GroupOffsets
   readonly subscriptions: SubscriptionState
   readonly signal: WakeSignal
-  readonly metrics: ConsumerMetrics
 }
 
 export class Commits {
@@ -65,12 +63,11 @@ export class Commits {
 
   autoCommitNow(): void {
     if (!this.#isAutomatic) return
-    const { config, subscriptions, groupOffsets, metrics, cluster } = this.#parts
+    const { config, subscriptions, groupOffsets, cluster } = this.#parts
     this.#autoDueMs = this.#nowMs() + config['auto.commit.interval.ms']
     const offsets = subscriptions.consumed()
     if (offsets.length === 0) return
     this.#autoUnderWay = true
-    metrics.commits++
     const commit = groupOffsets
       .commitOnce(offsets, this.#abort.signal)
       .catch((error: unknown) => {
@@ -95,7 +92,6 @@ export class Commits {
     try {
       await this.#settlePending(timeoutMs, this.#abort.signal)
       await groupOffsets.commit(offsets, { timeoutMs, signal: this.#abort.signal })
-      this.#parts.metrics.commits++
     } catch (error) {
       cluster.seams.logger.warn({ error: (error as Error).message }, 'offsets were not committed before the rebalance')
     }
@@ -106,13 +102,11 @@ export class Commits {
     this.runCallbacks()
     if (offsets.length === 0) return
     await this.#parts.groupOffsets.commit(offsets, limits)
-    this.#parts.metrics.commits++
     this.runCallbacks()
   }
 
   async(offsets: readonly OffsetEntry[], callback?: OffsetCommitCallback): void {
-    const { groupOffsets, cluster, metrics } = this.#parts
-    metrics.commits++
+    const { groupOffsets, cluster } = this.#parts
     const settle = (error: Error | undefined) => {
       if (callback) this.#completed.push(() => callback(offsets, error))
       else if (error) cluster.seams.logger.error({ error: error.message }, 'an asynchronous commit failed')

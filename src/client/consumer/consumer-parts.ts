@@ -2,8 +2,11 @@
 import { Cluster } from '../cluster.ts'
 import { parseConsumerConfig, type ConsumerConfig, type PropertyBag } from '../config.ts'
 import { type ClientSeams, systemSeams } from '../seams.ts'
+import { systemClock } from '../../seams/clock.ts'
+import { systemTransport } from '../../seams/transport.ts'
 import { Commits } from './commits.ts'
 import { ConsumerMetrics } from './consumer-metrics.ts'
+import { countedTransport } from './counted-transport.ts'
 import { Fetcher } from './fetcher.ts'
 import { GroupMember } from './group-member.ts'
 import { type CommitIdentity, GroupOffsets } from './group-offsets.ts'
@@ -28,6 +31,8 @@ export interface ConsumerParts {
   readonly signal: WakeSignal
   readonly calls: ListenerCalls
   readonly metrics: ConsumerMetrics
+  /** Clock or transport were handed in: nothing may happen outside of them, and heartbeats stay on this event loop. */
+  readonly isOwnLoopUsed: boolean
   readonly lookup: OffsetLookup
   readonly positions: Positions
   readonly fetcher: Fetcher
@@ -40,7 +45,10 @@ export function makeConsumerParts(properties: PropertyBag, overrides: Partial<Cl
   const parsed = parseConsumerConfig(properties)
   const clientId = parsed['client.id'] || `consumer-${parsed['group.id'] ?? 'alone'}-${++consumersMade}`
   const config: ConsumerConfig = { ...parsed, 'client.id': clientId }
-  const cluster = new Cluster(config, systemSeams(overrides))
+  const seams = systemSeams(overrides)
+  const window = { sampleMs: config['metrics.sample.window.ms'], samples: config['metrics.num.samples'] }
+  const { transport, counts } = countedTransport(seams.transport, seams.clock, window)
+  const cluster = new Cluster(config, { ...seams, transport })
   const signal = new WakeSignal(cluster.seams.clock)
   cluster.onMetadata(() => signal.notify())
   const isReadCommitted = config['isolation.level'] === 'read_committed'
@@ -50,7 +58,8 @@ export function makeConsumerParts(properties: PropertyBag, overrides: Partial<Cl
     signal,
     subscriptions: new SubscriptionState(config['check.crcs']),
     calls: new ListenerCalls(),
-    metrics: new ConsumerMetrics(),
+    metrics: new ConsumerMetrics(config, counts),
+    isOwnLoopUsed: seams.clock !== systemClock || seams.transport !== systemTransport,
     lookup: new OffsetLookup(cluster, isReadCommitted),
   }
   const groupId = config['group.id']
@@ -75,6 +84,7 @@ function makeGroup(
     cluster,
     groupId,
     isReadCommitted,
+    metrics: common.metrics,
     identity: () => (subscriptions.subscription.kind === 'assigned' ? alone : member.identity()),
     onRefused: (identity, errorCode) =>
       identity.generationId < 0 ? { isRejoining: false } : member.commitRefused(identity, errorCode),

@@ -161,10 +161,10 @@ export class Consumer {
       if (subscriptions.subscription.kind === 'none') {
         throw new IllegalStateError('poll() needs something to read: subscribe to topics or assign partitions first')
       }
-      metrics.polls++
+      const nowMs = cluster.seams.clock.monotonic()
+      metrics.pollBegan(nowMs)
       member?.pollBegan()
       this.#throwIfEnded(signal)
-      const nowMs = cluster.seams.clock.monotonic()
       group?.commits.autoCommitIfDue(nowMs)
       if (nowMs - this.#turnMs > TURN_MS) {
         await cluster.seams.clock.yield()
@@ -180,7 +180,9 @@ export class Consumer {
       }
       return await this.#pollUntil(nowMs + timeoutMs, signal)
     } finally {
-      member?.pollEnded()
+      const nowMs = cluster.seams.clock.monotonic()
+      metrics.pollEnded(nowMs)
+      member?.pollEnded(nowMs)
       this.#calls.leave()
     }
   }
@@ -234,8 +236,14 @@ export class Consumer {
       const entries = offsets === undefined ? this.#parts.subscriptions.consumed() : checked(offsets)
       await this.#calls.blocking('commitSync', options, (limits) => commits.sync(entries, limits))
     }
-    if (offsets === undefined) await this.#calls.exclusively('commitSync', commit)
-    else await commit()
+    const { metrics, cluster } = this.#parts
+    const startMs = cluster.seams.clock.monotonic()
+    try {
+      if (offsets === undefined) await this.#calls.exclusively('commitSync', commit)
+      else await commit()
+    } finally {
+      metrics.commitSyncTook(cluster.seams.clock.monotonic() - startMs)
+    }
   }
 
   /**
@@ -255,7 +263,10 @@ export class Consumer {
     options: ConsumerCallOptions = {},
   ): Promise<TopicPartitionMap<OffsetAndMetadata>> {
     const { offsets } = this.#group('ask for committed offsets')
+    const { metrics, cluster } = this.#parts
+    const startMs = cluster.seams.clock.monotonic()
     const all = await this.#calls.blocking('committed', options, (limits) => offsets.fetch(partitions, limits))
+    metrics.committedTook(cluster.seams.clock.monotonic() - startMs)
     const found = new TopicPartitionMap<OffsetAndMetadata>()
     for (const [topicPartition, one] of all) if (one) found.set(topicPartition, one)
     return found
@@ -387,10 +398,13 @@ export class Consumer {
     return lagOf(partition, this.config['isolation.level'] === 'read_committed')
   }
 
-  /** By `group:name`, for a partition's metric `group:name:topic-partition`. */
+  /**
+   * Java's metrics, by `group:name`, of a topic `group:name:topic`, of a partition `group:name:topic-partition`. Rates, averages and maxima cover
+   * `metrics.num.samples` times `metrics.sample.window.ms`; NaN where nothing happened within them.
+   */
   metrics(): ReadonlyMap<string, Metric> {
-    const isReadCommitted = this.config['isolation.level'] === 'read_committed'
-    return this.#parts.metrics.snapshot(this.#parts.subscriptions, this.config['client.id'], isReadCommitted)
+    const { metrics, subscriptions, cluster } = this.#parts
+    return metrics.snapshot(subscriptions, this.config['client.id'], cluster.seams.clock.monotonic())
   }
 
   /** The partitions of a topic; empty when it does not exist. */

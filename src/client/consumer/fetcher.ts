@@ -21,6 +21,7 @@ import { isRetriable } from '../retry.ts'
 import { CorruptRecordsError, LogTruncationError, OffsetOutOfRangeError } from './consumer-errors.ts'
 import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { ConsumerRecords, type PartitionRecords } from './consumer-records.ts'
+import { FetchTally } from './fetch-tally.ts'
 import { FetchSession, type FetchPartition, type SessionRequest } from './fetch-session.ts'
 import { type AssignedPartition, type SubscriptionState } from './subscription-state.ts'
 import { type WakeSignal } from './wake-signal.ts'
@@ -70,9 +71,11 @@ export class Fetcher {
   /** Partitions in the order in which they are handed out; rebuilt when the assignment changes. */
   #order: AssignedPartition[] = []
   #orderVersion = -1
+  readonly #isReadCommitted: boolean
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
+    this.#isReadCommitted = parts.config['isolation.level'] === 'read_committed'
   }
 
   close(): void {
@@ -87,12 +90,14 @@ export class Fetcher {
   collect(max: number): ConsumerRecords | undefined {
     const order = this.#turns()
     let groups: PartitionRecords[] | undefined
+    let nowMs: number | undefined
     let left = max
     for (let index = 0; index < order.length && left > 0; index++) {
       const partition = order[index]!
       const { buffer } = partition
       if (!partition.isReadable || (buffer.isEmpty && buffer.error === undefined)) continue
       const before = buffer.position
+      const bytesBefore = buffer.takenBytes
       const records: ConsumerRecord[] = []
       let failure: unknown
       try {
@@ -108,7 +113,9 @@ export class Fetcher {
       const { topic, partition: number } = partition
       groups ??= []
       groups.push({ topicPartition: { topic, partition: number }, records, next: partition.next })
-      this.#parts.metrics.recordsHandedOut(partition, records.length)
+      nowMs ??= this.#parts.cluster.seams.clock.monotonic()
+      const tally = { records: records.length, bytes: buffer.takenBytes - bytesBefore }
+      this.#parts.metrics.recordsHandedOut(partition, tally, this.#isReadCommitted, nowMs)
     }
     if (groups === undefined) return undefined
     this.#rotate(groups)
@@ -234,7 +241,8 @@ export class Fetcher {
         },
       )
       leader.failures = 0
-      metrics.fetchAnswered(clock.monotonic() - sentMs)
+      const nowMs = clock.monotonic()
+      metrics.fetchAnswered(nowMs - sentMs, response.throttleTimeMs, nowMs)
       this.#take(leader, request, response, asked)
     } catch (error) {
       if (this.#abort.signal.aborted) return
@@ -277,11 +285,16 @@ export class Fetcher {
     if (request.usesTopicIds) {
       for (const { topicId, topic } of leader.session.partitions) if (topicId) names.set(topicId, topic)
     }
+    const count = response.responses.reduce((sum, { partitions }) => sum + partitions.length, 0)
+    const tally = new FetchTally(count, (drained) =>
+      this.#parts.metrics.fetchDrained(drained, cluster.seams.clock.monotonic()),
+    )
     for (const { topic, topicId, partitions } of response.responses) {
       const named = topic !== '' ? topic : (names.get(topicId) ?? cluster.metadata.nameOf(topicId))
       for (const one of partitions) {
         const question = asked.get(`${named}:${one.partitionIndex}`)
-        if (question) this.#takePartition(question, one)
+        if (question) this.#takePartition(question, one, tally)
+        else tally.partitionDone()
       }
     }
     for (const { nodeId, host, port, rack } of response.nodeEndpoints) {
@@ -289,20 +302,28 @@ export class Fetcher {
     }
   }
 
-  #takePartition({ partition, version, fetchOffset }: Asked, answer: PartitionResponse): void {
-    if (partition.version !== version || partition.buffer.fetchOffset !== fetchOffset) return
-    if (answer.errorCode !== 0) return this.#takeError(partition, answer)
+  #takePartition({ partition, version, fetchOffset }: Asked, answer: PartitionResponse, tally: FetchTally): void {
+    const isWanted = partition.version === version && partition.buffer.fetchOffset === fetchOffset
+    const records = isWanted ? this.#recordsOf(partition, answer) : null
+    if (records === null) return tally.partitionDone()
+    partition.buffer.add(records, this.#isReadCommitted ? (answer.abortedTransactions ?? []) : undefined, tally)
+  }
+
+  /** The records that an answer holds for a partition; whatever else it says is taken in. */
+  #recordsOf(partition: AssignedPartition, answer: PartitionResponse): Buffer | null {
+    if (answer.errorCode !== 0) {
+      this.#takeError(partition, answer)
+      return null
+    }
     partition.highWatermark = answer.highWatermark
     partition.lastStableOffset = answer.lastStableOffset
     if (answer.logStartOffset >= 0) partition.logStartOffset = answer.logStartOffset
     if (answer.divergingEpoch.endOffset >= 0 && answer.divergingEpoch.epoch >= 0) {
-      return this.#diverged(partition, answer.divergingEpoch.endOffset, answer.divergingEpoch.epoch)
+      this.#diverged(partition, answer.divergingEpoch.endOffset, answer.divergingEpoch.epoch)
+      return null
     }
     const { records } = answer
-    if (records === null || records.length === 0) return
-    this.#parts.metrics.bytesFetched(records.length)
-    const readCommitted = this.#parts.config['isolation.level'] === 'read_committed'
-    partition.buffer.add(records, readCommitted ? (answer.abortedTransactions ?? []) : undefined)
+    return records === null || records.length === 0 ? null : records
   }
 
   #takeError(partition: AssignedPartition, answer: PartitionResponse): void {

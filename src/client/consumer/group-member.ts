@@ -33,6 +33,11 @@ import { type ListenerCalls, type RebalanceListener } from './rebalance-listener
 import { isSameSet, type SubscriptionState } from './subscription-state.ts'
 import { type WakeSignal } from './wake-signal.ts'
 
+const CALLBACKS = {
+  onPartitionsRevoked: 'revoked',
+  onPartitionsAssigned: 'assigned',
+  onPartitionsLost: 'lost',
+} as const
 const PROTOCOL_TYPE = 'consumer'
 /** Java allows a JoinGroup the rebalance timeout and this much more. */
 const JOIN_EXTRA_MS = 5000
@@ -45,6 +50,7 @@ export interface GroupMemberParts {
   readonly signal: WakeSignal
   readonly calls: ListenerCalls
   readonly metrics: ConsumerMetrics
+  readonly isOwnLoopUsed: boolean
   /** Commits what was consumed before partitions are given up; never rejects. */
   readonly commitBeforeRebalance: (timeoutMs?: number) => Promise<void>
   /** An assignment came into force. */
@@ -91,8 +97,9 @@ export class GroupMember {
       groupId: parts.groupId,
       polls: this.#polls,
       signal: this.#abort.signal,
+      isOwnLoopUsed: parts.isOwnLoopUsed,
       onAnswer: ({ generationId }, errorCode, latencyMs) => {
-        parts.metrics.heartbeatAnswered(latencyMs)
+        parts.metrics.heartbeatAnswered(latencyMs, cluster.seams.clock.monotonic())
         this.#dispatch({ type: 'heartbeat-answered', generationId, errorCode })
       },
       onFailure: (message) => {
@@ -168,9 +175,9 @@ export class GroupMember {
     pollWaits(this.#polls, true)
   }
 
-  pollEnded(): void {
+  pollEnded(nowMs: number): void {
     this.#isPolling = false
-    polledAt(this.#polls, this.#parts.cluster.seams.clock.monotonic())
+    polledAt(this.#polls, nowMs)
     pollWaits(this.#polls, false)
   }
 
@@ -246,7 +253,6 @@ export class GroupMember {
     }
     // Another poll may try again: somebody may have granted the right that was missing.
     this.#dispatch({ type: 'restart' })
-    this.#parts.metrics.failedRebalances++
     throw new KafkaError(state.errorCode, `Joining the group ${groupId}`)
   }
 
@@ -341,7 +347,7 @@ export class GroupMember {
 
   /** Brings an assignment into force. */
   async #apply(assignment: Buffer): Promise<void> {
-    const { subscriptions, metrics, onAssigned } = this.#parts
+    const { subscriptions, onAssigned } = this.#parts
     const assigned = decodeAssignment(assignment)
     if (assigned.some(({ topic }) => !subscriptions.topics.has(topic))) {
       // The leader knew an older subscription of this member (it has just changed): join again with the present one.
@@ -363,7 +369,6 @@ export class GroupMember {
     const added = assigned.filter((one) => !subscriptions.get(one))
     subscriptions.setPartitions(assigned)
     this.#last = { partitions: assigned, generationId: this.#membership.generationId }
-    metrics.rebalances++
     onAssigned()
     await this.#call('onPartitionsAssigned', added)
     this.#dispatch({ type: 'applied' })
@@ -371,7 +376,7 @@ export class GroupMember {
   }
 
   async #sendJoin({ attempt, memberId, reason }: MembershipAction & { type: 'send-join' }): Promise<void> {
-    const { cluster, config, groupId, subscriptions } = this.#parts
+    const { cluster, config, groupId, subscriptions, metrics } = this.#parts
     const { clock, logger } = cluster.seams
     const topics = new Set(subscriptions.topics)
     this.#joinedWith = { topics, counts: undefined }
@@ -382,6 +387,8 @@ export class GroupMember {
     }))
     logger.debug({ groupId, memberId, reason }, 'joining the group')
     this.#heartbeats.prepare()
+    const sentMs = clock.monotonic()
+    metrics.rebalanceBegan(sentMs)
     try {
       const nodeId = await cluster.coordinatorOnce('group', groupId, this.#abort.signal)
       const answer = await cluster.send(
@@ -403,7 +410,10 @@ export class GroupMember {
           timeoutMs: Math.max(config['request.timeout.ms'], config['max.poll.interval.ms'] + JOIN_EXTRA_MS),
         },
       )
-      this.#dispatch({ type: 'join-answered', attempt, nowMs: clock.monotonic(), answer })
+      const nowMs = clock.monotonic()
+      metrics.joinAnswered(nowMs - sentMs, nowMs)
+      if (answer.errorCode !== 0 && answer.errorCode !== codeOf('MEMBER_ID_REQUIRED')) metrics.rebalanceFailed(nowMs)
+      this.#dispatch({ type: 'join-answered', attempt, nowMs, answer })
     } catch (error) {
       this.#requestFailed(attempt, error)
     }
@@ -416,7 +426,7 @@ export class GroupMember {
     protocolName,
     members,
   }: MembershipAction & { type: 'send-sync' }): Promise<void> {
-    const { cluster, config, groupId } = this.#parts
+    const { cluster, config, groupId, metrics } = this.#parts
     let assignments: { memberId: string; assignment: Buffer }[] = []
     try {
       if (members) assignments = await this.#lead(protocolName, decodeMembers(members))
@@ -424,6 +434,7 @@ export class GroupMember {
       // The others wait for this member: it steps back by joining anew, and the user hears why.
       return this.#requestFailed(attempt, error)
     }
+    const sentMs = cluster.seams.clock.monotonic()
     try {
       const nodeId = await cluster.coordinatorOnce('group', groupId, this.#abort.signal)
       const { errorCode, assignment } = await cluster.send(
@@ -445,6 +456,9 @@ export class GroupMember {
         },
       )
       const nowMs = cluster.seams.clock.monotonic()
+      metrics.syncAnswered(nowMs - sentMs, nowMs)
+      if (errorCode === 0) metrics.rebalanceSucceeded(nowMs)
+      else metrics.rebalanceFailed(nowMs)
       this.#dispatch({ type: 'sync-answered', attempt, nowMs, errorCode, assignment })
     } catch (error) {
       this.#requestFailed(attempt, error)
@@ -495,7 +509,8 @@ export class GroupMember {
 
   #requestFailed(attempt: number, error: unknown): void {
     if (this.#abort.signal.aborted) return
-    const { cluster } = this.#parts
+    const { cluster, metrics } = this.#parts
+    metrics.rebalanceFailed(cluster.seams.clock.monotonic())
     // What does not pass by itself (no right to the group, no common version) is the user's to hear.
     if (!isRetriable(error)) this.#joinError = error as Error
     cluster.seams.logger.debug({ error: (error as Error).message }, 'a request to the group coordinator failed')
@@ -535,8 +550,13 @@ export class GroupMember {
 
   /** Runs a callback of the user's; its time counts against `max.poll.interval.ms`. */
   async #call(which: keyof RebalanceListener, partitions: readonly TopicPartition[]): Promise<void> {
+    const { calls, metrics, cluster } = this.#parts
+    const { clock } = cluster.seams
     pollWaits(this.#polls, false)
-    await this.#parts.calls.call(which, partitions)
+    const startMs = clock.monotonic()
+    await calls.call(which, partitions)
+    const endMs = clock.monotonic()
+    metrics.callbackRan(CALLBACKS[which], endMs - startMs, endMs)
     if (this.#isPolling) pollWaits(this.#polls, true)
   }
 }

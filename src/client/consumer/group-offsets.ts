@@ -10,6 +10,7 @@ import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/t
 import { type Cluster } from '../cluster.ts'
 import { isRetriable, withRetries } from '../retry.ts'
 import { CommitFailedError, FencedInstanceIdError, RebalanceInProgressError } from './consumer-errors.ts'
+import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { type OffsetAndMetadata } from './consumer-records.ts'
 
 export type OffsetEntry = readonly [TopicPartition, OffsetAndMetadata]
@@ -25,6 +26,7 @@ export interface GroupOffsetsParts {
   readonly cluster: Cluster
   readonly groupId: string
   readonly isReadCommitted: boolean
+  readonly metrics: ConsumerMetrics
   /** Throws CommitFailedError or RebalanceInProgressError when the member may not commit now. */
   readonly identity: () => CommitIdentity
   /** A commit was refused; the membership draws its conclusions. Returns whether the member has meanwhile gone on to join. */
@@ -59,11 +61,12 @@ export class GroupOffsets {
   /** One request, no retries. */
   async commitOnce(offsets: readonly OffsetEntry[], signal?: AbortSignal): Promise<void> {
     if (offsets.length === 0) return
-    const { groupId } = this.#parts
+    const { groupId, metrics, cluster } = this.#parts
     const identity = this.#parts.identity()
+    const sentMs = cluster.seams.clock.monotonic()
     const byTopic = Map.groupBy(offsets, ([{ topic }]) => topic)
     const response = await this.#send(signal, GROUP_CHANNEL, (nodeId, options) =>
-      this.#parts.cluster.send(
+      cluster.send(
         offsetCommit,
         nodeId,
         (version) => ({
@@ -84,6 +87,8 @@ export class GroupOffsets {
         options,
       ),
     )
+    const nowMs = cluster.seams.clock.monotonic()
+    metrics.commitAnswered(nowMs - sentMs, nowMs)
     let failure: Error | undefined
     for (const { name, partitions } of response.topics) {
       for (const { partitionIndex, errorCode } of partitions) {

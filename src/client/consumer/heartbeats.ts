@@ -8,8 +8,6 @@
  * started, heartbeats go on in the event loop, after one warning.
  */
 import { heartbeat } from '../../protocol/messages/index.ts'
-import { systemClock } from '../../seams/clock.ts'
-import { systemTransport } from '../../seams/transport.ts'
 import { type Cluster } from '../cluster.ts'
 import { type ConsumerConfig } from '../config.ts'
 import { GROUP_CHANNEL } from './group-offsets.ts'
@@ -32,6 +30,8 @@ export interface HeartbeatsOptions {
   /** When the user polled last, see poll-watch.ts. Shared memory. */
   readonly polls: Float64Array<SharedArrayBuffer>
   readonly signal: AbortSignal
+  /** Clock or transport were handed in. */
+  readonly isOwnLoopUsed: boolean
   readonly onAnswer: (target: HeartbeatTarget, errorCode: number, latencyMs: number) => void
   readonly onFailure: (message: string) => void
   /** The keeper found `max.poll.interval.ms` run out, has told the coordinator, and has stopped. */
@@ -39,9 +39,7 @@ export interface HeartbeatsOptions {
 }
 
 export function openHeartbeats(options: HeartbeatsOptions): Heartbeats {
-  const { clock, transport } = options.cluster.seams
-  if (clock !== systemClock || transport !== systemTransport) return new LoopHeartbeats(options)
-  return new ThreadHeartbeats(options)
+  return options.isOwnLoopUsed ? new LoopHeartbeats(options) : new ThreadHeartbeats(options)
 }
 
 /** On this event loop. */

@@ -14,6 +14,7 @@
 import { type ConsumerRecord } from '../../protocol/records/consumer-record.ts'
 import { type RecordBatch, recordBatches } from '../../protocol/records/record-batch.ts'
 import { RecordCursor } from '../../protocol/records/record-cursor.ts'
+import { type FetchTally } from './fetch-tally.ts'
 
 export interface AbortedTransaction {
   readonly producerId: number
@@ -27,6 +28,7 @@ interface Chunk {
   /** In order of their first offset; emptied from the front. */
   readonly aborted: AbortedTransaction[]
   readonly abortedProducers: Set<number>
+  readonly tally: FetchTally | undefined
 }
 
 const noAborted: readonly AbortedTransaction[] = []
@@ -38,9 +40,13 @@ export class PartitionBuffer {
   readonly #chunks: Chunk[] = []
   #cursor: RecordCursor | undefined
   #cursorBytes = 0
+  /** The chunk of the cursor, told of what is taken. It leaves the list with its last batch and is drained when the cursor is, too. */
+  #cursorChunk: Chunk | undefined
   #error: unknown
   /** Bytes of batches that are not handed out whole. */
   bytes = 0
+  /** Bytes of all records that were ever taken, uncompressed. */
+  takenBytes = 0
   /** Next offset to hand out; -1 while it is not known. */
   position = -1
   /** Leader epoch of the last batch that was passed, or what the position was set with; -1 if unknown. */
@@ -66,8 +72,11 @@ export class PartitionBuffer {
 
   /** Drops everything and begins anew at `offset`. */
   reset(offset: number, epoch = -1): void {
+    if (this.#cursorChunk && !this.#chunks.includes(this.#cursorChunk)) this.#cursorChunk.tally?.partitionDone()
+    for (const { tally } of this.#chunks) tally?.partitionDone()
     this.#chunks.length = 0
     this.#cursor = undefined
+    this.#cursorChunk = undefined
     this.#cursorBytes = 0
     this.#error = undefined
     this.bytes = 0
@@ -83,7 +92,7 @@ export class PartitionBuffer {
   }
 
   /** Takes a fetch's records that begin at `fetchOffset`. A last batch that is cut off comes whole with the next fetch. */
-  add(records: Buffer, aborted: readonly AbortedTransaction[] = noAborted): void {
+  add(records: Buffer, aborted: readonly AbortedTransaction[] = noAborted, tally?: FetchTally): void {
     const batches: RecordBatch[] = []
     try {
       for (const batch of recordBatches(records)) {
@@ -96,9 +105,12 @@ export class PartitionBuffer {
     } catch (error) {
       this.#error = error
     }
-    if (batches.length === 0) return
+    if (batches.length === 0) {
+      tally?.partitionDone()
+      return
+    }
     const sorted = aborted.toSorted((left, right) => left.firstOffset - right.firstOffset)
-    this.#chunks.push({ batches, next: 0, aborted: sorted, abortedProducers: new Set() })
+    this.#chunks.push({ batches, next: 0, aborted: sorted, abortedProducers: new Set(), tally })
   }
 
   /** Puts an error behind the buffered data. */
@@ -122,8 +134,13 @@ export class PartitionBuffer {
     while (taken < max) {
       const cursor = this.#cursor ?? this.#openNext()
       if (cursor === undefined) break
+      const passedBefore = cursor.passedBytes
       try {
-        taken += cursor.take(into, max - taken, this.position)
+        const count = cursor.take(into, max - taken, this.position)
+        const bytes = cursor.passedBytes - passedBefore
+        taken += count
+        this.takenBytes += bytes
+        this.#cursorChunk?.tally?.add(this.topic, count, bytes)
       } catch (error) {
         if (taken > 0) return taken
         throw error
@@ -134,8 +151,16 @@ export class PartitionBuffer {
       if (!cursor.exhausted) continue
       this.#cursor = undefined
       this.bytes -= this.#cursorBytes
+      this.#leaveChunk()
     }
     return taken
+  }
+
+  /** The cursor's batch is done with; if it was its chunk's last, so is the chunk. */
+  #leaveChunk(): void {
+    const chunk = this.#cursorChunk
+    this.#cursorChunk = undefined
+    if (chunk && chunk.next === chunk.batches.length) chunk.tally?.partitionDone()
   }
 
   /** The next batch with records for the application; batches without are passed, position included. */
@@ -146,11 +171,13 @@ export class PartitionBuffer {
         if (chunk.next === chunk.batches.length) this.#chunks.shift()
         if (!isSkipped(chunk, batch)) {
           this.#cursorBytes = batch.sizeInBytes
+          this.#cursorChunk = chunk
           return (this.#cursor = new RecordCursor(batch, this.topic, this.partition, { checkCrcs: this.#checkCrcs }))
         }
         this.bytes -= batch.sizeInBytes
         if (batch.nextOffset > this.position) this.position = batch.nextOffset
         this.positionEpoch = batch.partitionLeaderEpoch
+        if (chunk.next === chunk.batches.length) chunk.tally?.partitionDone()
       }
     }
     return undefined

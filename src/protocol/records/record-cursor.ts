@@ -31,6 +31,8 @@ export class RecordCursor {
   #source: RecordSource | undefined
   #buffer: Buffer
   #position = 0
+  /** Where the batch's records begin in the buffer. */
+  #start = 0
   #end = 0
   /** Records not yet passed. */
   #left: number
@@ -52,6 +54,11 @@ export class RecordCursor {
   /** True when every record has been taken or passed over. */
   get exhausted(): boolean {
     return this.#left === 0
+  }
+
+  /** Bytes of the records that were passed, as they are when they are not compressed. */
+  get passedBytes(): number {
+    return this.#source === undefined ? 0 : this.#position - this.#start
   }
 
   /** Where to go on from: behind the last record taken, and behind the whole batch (with its gaps) when exhausted. */
@@ -147,6 +154,7 @@ export class RecordCursor {
     } catch (error) {
       throw this.#located(error)
     }
+    this.#start = this.#position
     const { baseOffset, baseTimestamp, maxTimestamp, timestampType, partitionLeaderEpoch: leaderEpoch } = batch
     const buffer = this.#buffer
     return { topic, partition, buffer, baseOffset, baseTimestamp, maxTimestamp, timestampType, leaderEpoch }

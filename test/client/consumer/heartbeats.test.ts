@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { Consumer } from '../../../src/client/consumer/index.ts'
 import { HeartbeatLink, processLink } from '../../../src/client/consumer/heartbeat-link.ts'
-import { openHeartbeats, LoopHeartbeats, ThreadHeartbeats } from '../../../src/client/consumer/heartbeats.ts'
+import { openHeartbeats, ThreadHeartbeats } from '../../../src/client/consumer/heartbeats.ts'
 import { newPolls, pollWaits } from '../../../src/client/consumer/poll-watch.ts'
 import { parseConsumerConfig } from '../../../src/client/config.ts'
 import { Cluster } from '../../../src/client/cluster.ts'
@@ -155,6 +155,7 @@ function quiet(cluster: Cluster, config: ReturnType<typeof parseConsumerConfig>)
     polls,
     groupId: 'group',
     signal: cluster.closing,
+    isOwnLoopUsed: false,
     onAnswer: () => {},
     onFailure: () => {},
     onPollIntervalExpired: () => {},
@@ -193,13 +194,6 @@ test('without a thread heartbeats are sent from the event loop, after one warnin
   await until(() => answers > 6)
   assert.equal(warnings.length, 1)
   assert.match(warnings[0]!, /no thread for heartbeats/)
-})
-
-test('a clock or a transport that was handed in keeps heartbeats on the event loop', async (t) => {
-  const config = parseConsumerConfig({ 'bootstrap.servers': '127.0.0.1:1', 'group.id': 'group' })
-  const cluster = new Cluster(config, systemSeams({ clock: { ...systemClock } }))
-  t.after(() => cluster.close())
-  assert.ok(openHeartbeats(quiet(cluster, config)) instanceof LoopHeartbeats)
 })
 
 test('the thread does not keep the process alive', async (t) => {

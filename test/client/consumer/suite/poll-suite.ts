@@ -215,7 +215,7 @@ export function pollSuite(environment: Environment): void {
       })
       consumer.assign([at(topic, 0), at(topic, 1)])
       const first = (await consume(consumer, 5)).map(({ offset }) => offset)
-      await until(() => consumer.metrics().get('consumer-fetch-manager-metrics:bytes-consumed-total')!.value > 90_000)
+      await until(() => consumer.metrics().get('consumer-metrics:incoming-byte-total')!.value > 90_000)
       consumer.pause([at(topic, 0)])
       await f.produce(topic, 50, { partition: 1 })
       assert.ok((await consume(consumer, 50)).every(({ partition }) => partition === 1))
