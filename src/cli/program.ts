@@ -8,6 +8,7 @@ import { brokerCommand } from './commands/broker.ts'
 import { consumeCommand } from './commands/consume.ts'
 import { demoCommand } from './commands/demo.ts'
 import { groupsCommand } from './commands/groups.ts'
+import { labCommand } from './commands/lab.ts'
 import { produceCommand } from './commands/produce.ts'
 import { runCommand } from './commands/run.ts'
 import { topicsCommand } from './commands/topics.ts'
@@ -38,6 +39,7 @@ function createProgram(version: string): Command {
     groupsCommand(),
     brokerCommand(),
     demoCommand(),
+    labCommand(),
   ]) {
     program.addCommand(command)
   }

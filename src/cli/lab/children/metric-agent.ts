@@ -1,0 +1,36 @@
+/** A metrics agent: the machine's CPU and memory, a line of InfluxDB's line protocol each, into a topic. */
+import { cpus, freemem, hostname, loadavg, totalmem } from 'node:os'
+import { Producer } from '../../../client/producer/producer.ts'
+import { type Clock, systemClock } from '../../../seams/clock.ts'
+import type { ChildLink } from '../child-link.ts'
+
+export interface MetricAgentOptions {
+  readonly bootstrapServers: string
+  readonly topic: string
+  readonly samples: number
+  readonly intervalMs: number
+}
+
+export async function metricAgent(link: ChildLink, options: MetricAgentOptions, clock = systemClock): Promise<void> {
+  await using producer = new Producer({ 'bootstrap.servers': options.bootstrapServers })
+  for (let sample = 0; sample < options.samples; sample++) {
+    if (sample > 0) await clock.sleep(options.intervalMs)
+    for (const line of metricLines(clock)) {
+      await producer.send({ topic: options.topic, value: line })
+      link.say(line)
+    }
+  }
+}
+
+/** `measurement,tag=… field=…,field=… timestamp in ns` */
+export function metricLines(clock: Clock): string[] {
+  // Spaces, commas and equals signs end a tag.
+  const tags = `host=${hostname().replaceAll(/[ ,=]/g, '_')}`
+  const times = { user: 0, sys: 0, idle: 0 }
+  for (const core of cpus()) for (const name of ['user', 'sys', 'idle'] as const) times[name] += core.times[name]
+  const all = times.user + times.sys + times.idle || 1
+  const percent = (part: number) => ((100 * part) / all).toFixed(2)
+  const at = `${clock.now()}000000`
+  const cpu = `usage_user=${percent(times.user)},usage_system=${percent(times.sys)},load1=${loadavg()[0]!.toFixed(2)}`
+  return [`cpu,${tags} ${cpu} ${at}`, `mem,${tags} total=${totalmem()}i,free=${freemem()}i ${at}`]
+}
