@@ -61,9 +61,9 @@ await test('three nodes, two restarted: a group of three counts each record once
   )
   const producer = new Producer({ ...servers, acks: 'all' })
   let produced = 0
-  let isProducing = true
+  const enough = new AbortController()
   const producing = (async () => {
-    while (isProducing) {
+    while (!enough.signal.aborted) {
       const from = produced
       await producer.sendBatch(
         Array.from({ length: 60 }, (_, index) => ({
@@ -82,7 +82,7 @@ await test('three nodes, two restarted: a group of three counts each record once
   await kafka.nodes[1]!.start()
   await kafka.nodes[2]!.stop()
   await kafka.nodes[2]!.start()
-  isProducing = false
+  enough.abort()
   await producing
   const total = () => [...counted.values()].reduce((sum, list) => sum + list.length, 0)
   await until(() => total() >= produced, { withinMs: 60_000, what: `${produced} records are counted` })

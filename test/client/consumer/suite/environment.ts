@@ -3,6 +3,7 @@
  * (test/client/consumer/) and over Apache Kafka (test/compat/). A case makes its own topics and groups and never looks at others'.
  */
 import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from '../../../../src/client/cluster.ts'
 import { parseAdminConfig, type PropertyBag } from '../../../../src/client/config.ts'
 import { Consumer, type ConsumerRecords } from '../../../../src/client/consumer/index.ts'
@@ -57,11 +58,13 @@ export class Fixture {
   async topic(partitions = 1, config: Record<string, string> = {}, name = uniqueName('topic')): Promise<string> {
     const cluster = await this.#admin()
     const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
-    const { topics } = await cluster.send(createTopics, cluster.metadata.controllerId, {
-      // As many replicas as the broker makes by default: one, or three in a cluster whose nodes are restarted.
-      topics: [{ name, numPartitions: partitions, replicationFactor: -1, assignments: [], configs }],
-      timeoutMs: 30_000,
-    })
+    const { topics } = await retried(cluster, () =>
+      cluster.send(createTopics, cluster.metadata.controllerId, {
+        // As many replicas as the broker makes by default: one, or three in a cluster whose nodes are restarted.
+        topics: [{ name, numPartitions: partitions, replicationFactor: -1, assignments: [], configs }],
+        timeoutMs: 30_000,
+      }),
+    )
     throwCode(topics[0]!.errorCode, `creating ${name}`)
     await until(
       async () => {
@@ -97,10 +100,12 @@ export class Fixture {
 
   async deleteRecordsBefore(topic: string, partition: number, offset: number): Promise<void> {
     const cluster = await this.#admin()
-    const { topics } = await cluster.send(deleteRecords, cluster.leader({ topic, partition })!.nodeId, {
-      topics: [{ name: topic, partitions: [{ partitionIndex: partition, offset }] }],
-      timeoutMs: 30_000,
-    })
+    const { topics } = await retried(cluster, () =>
+      cluster.send(deleteRecords, cluster.leader({ topic, partition })!.nodeId, {
+        topics: [{ name: topic, partitions: [{ partitionIndex: partition, offset }] }],
+        timeoutMs: 30_000,
+      }),
+    )
     throwCode(topics[0]!.partitions[0]!.errorCode, `deleting records of ${topic}`)
   }
 
@@ -141,6 +146,19 @@ export class Fixture {
     )
     this.#t.after(() => consumer.close({ timeoutMs: 5000 }))
     return consumer
+  }
+}
+
+/** Once more when the node has just gone: suites also run while nodes are restarted. */
+async function retried<T>(cluster: Cluster, send: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await send()
+    } catch (error) {
+      if (!(error as { retriable?: boolean }).retriable || attempt === 50) throw error
+      await sleep(200)
+      await cluster.refreshMetadata().catch(() => {})
+    }
   }
 }
 
