@@ -1,6 +1,6 @@
 /** The conformance suite over a real PostgreSQL 15: append and upsert, lines sent at the flush and before it, killed processes included. */
 import { after } from 'node:test'
-import pg from 'pg'
+import { Client } from 'pg'
 import { sinkConformance } from '../../src/testing/sink-conformance.ts'
 import { makeSink } from './postgres-sink-child.ts'
 import { query, startPostgres } from './postgres.ts'
@@ -36,7 +36,7 @@ for (const [name, options] of [
           return (await query(server.url(database), sql, [partition])).map(({ id }) => Number(id))
         },
         async takeDown() {
-          const other = new pg.Client({ connectionString: server.url(database) })
+          const other = new Client({ connectionString: server.url(database) })
           await other.connect()
           await other.query('BEGIN; LOCK TABLE sluice_offsets IN ACCESS EXCLUSIVE MODE')
           return { restore: () => other.end() }

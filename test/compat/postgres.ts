@@ -4,11 +4,11 @@
  */
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
+import { Client } from 'pg'
 import { until } from '../support/until.ts'
 
 const bin = '/usr/lib/postgresql/15/bin'
@@ -49,7 +49,7 @@ export class PostgresServer {
   }
 
   /** Starts the server; it may still be in recovery when this is over. */
-  launch(): void {
+  launch(more: readonly string[] = []): void {
     const args = [
       '-D',
       join(this.#directory, 'data'),
@@ -60,7 +60,7 @@ export class PostgresServer {
       '-k',
       this.#directory,
     ]
-    this.#process = asPostgres([join(bin, 'postgres'), ...args, ...this.#settings])
+    this.#process = asPostgres([join(bin, 'postgres'), ...args, ...this.#settings, ...more])
     this.#process.stderr!.setEncoding('utf8').on('data', (text: string) => (this.log += text))
   }
 
@@ -128,26 +128,25 @@ export async function startPostgres(
 ): Promise<PostgresServer> {
   ensurePostgres()
   const home = directory ?? mkdtempSync(join(tmpdir(), 'sluice-postgres-'))
+  mkdirSync(home, { recursive: true })
   const [uid, gid] = ['-u', '-g'].map((which) => Number(execFileSync('id', [which, 'postgres']).toString()))
   chownSync(home, uid!, gid!)
   const passwordFile = join(home, 'password')
   writeFileSync(passwordFile, PASSWORD, { mode: 0o644 })
   const made = asPostgres([
     join(bin, 'initdb'),
-    ...[
-      '-D',
-      join(home, 'data'),
-      '-U',
-      'postgres',
-      '-A',
-      'scram-sha-256',
-      '--pwfile',
-      passwordFile,
-      '--no-sync',
-      '-E',
-      'UTF8',
-      '--locale=C',
-    ],
+    '-D',
+    join(home, 'data'),
+    '-U',
+    'postgres',
+    '-A',
+    'scram-sha-256',
+    '--pwfile',
+    passwordFile,
+    '--no-sync',
+    '-E',
+    'UTF8',
+    '--locale=C',
   ])
   const [code] = (await once(made, 'exit')) as [number]
   if (code !== 0) throw new Error(`initdb ends with ${code}`)
@@ -162,7 +161,7 @@ export async function startPostgres(
 
 /** Rows of one statement, over a connection of its own. */
 export async function query(url: string, sql: string, values: unknown[] = []): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url })
+  const client = new Client({ connectionString: url })
   client.on('error', () => {})
   await client.connect()
   try {
