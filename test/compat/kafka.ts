@@ -10,32 +10,31 @@ import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, connect } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { until } from '../support/until.ts'
 
 const VERSION = '4.3.1'
-const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice', `kafka-${VERSION}`)
 const run = promisify(execFile)
 
-const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+const pomOf = (
+  version: string,
+) => `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>sluice.test</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging><dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${VERSION}</version></dependency>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${VERSION}</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${version}</version></dependency>
+${version.startsWith('2.') ? '' : `<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${version}</version></dependency>`}
 </dependencies></project>
 `
 
 /** The class path of Apache Kafka, fetched first where it is missing. */
-export async function kafkaClassPath(): Promise<string> {
-  const libs = join(CACHE, 'libs')
-  if (!existsSync(join(libs, `kafka-tools-${VERSION}.jar`))) {
-    await mkdir(CACHE, { recursive: true })
-    await writeFile(join(CACHE, 'pom.xml'), POM)
-    await run(
-      'mvn',
-      ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${libs}`, '-DincludeScope=runtime'],
-      { cwd: CACHE },
-    )
+export async function kafkaClassPath(version: string = VERSION): Promise<string> {
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice', `kafka-${version}`)
+  const libs = join(cache, 'libs')
+  if (!existsSync(join(libs, `kafka_2.13-${version}.jar`))) {
+    await mkdir(cache, { recursive: true })
+    await writeFile(join(cache, 'pom.xml'), pomOf(version))
+    const copy = ['dependency:copy-dependencies', `-DoutputDirectory=${libs}`, '-DincludeScope=runtime']
+    await run('mvn', ['-q', '-B', ...copy], { cwd: cache })
   }
   return join(libs, '*')
 }
@@ -69,16 +68,22 @@ export interface KafkaCluster {
 
 export interface KafkaOptions {
   nodes?: 1 | 3
+  /** From 3.3 on; `zookeeper-kafka.ts` starts older ones. Default: 4.3.1. */
+  version?: string
   /** Broker properties beside those that a small test cluster needs. */
   properties?: Readonly<Record<string, string | number | boolean>>
 }
 
-export async function startKafka({ nodes: count = 1, properties = {} }: KafkaOptions = {}): Promise<KafkaCluster> {
-  const classPath = await kafkaClassPath()
+export async function startKafka({
+  nodes: count = 1,
+  version,
+  properties = {},
+}: KafkaOptions = {}): Promise<KafkaCluster> {
+  const classPath = await kafkaClassPath(version)
   const directory = await mkdtemp(join(tmpdir(), 'sluice-kafka-'))
   const controllerPort = await freePort()
   const replication = Math.min(count, 3)
-  const nodes: (KafkaNode & { process(): ChildProcess | undefined })[] = []
+  const nodes: KafkaNode[] = []
   for (let id = 1; id <= count; id++) {
     const folder = join(directory, String(id))
     await mkdir(folder)
@@ -97,7 +102,14 @@ export async function startKafka({ nodes: count = 1, properties = {} }: KafkaOpt
       '-c',
       join(folder, 'server.properties'),
     ])
-    nodes.push(nodeOf(id, port, folder, classPath))
+    const server = {
+      name: `Apache Kafka node ${id}`,
+      classPath,
+      mainClass: 'kafka.Kafka',
+      config: join(folder, 'server.properties'),
+      port,
+    }
+    nodes.push({ id, port, ...javaServer(server) })
   }
   const stop = async () => {
     // The controller goes last, or the others wait for it in their controlled shutdown.
@@ -152,12 +164,19 @@ function propertiesOf({ id, port, controllerPort, folder, replication, propertie
     .join('')
 }
 
-function nodeOf(
-  id: number,
-  port: number,
-  folder: string,
-  classPath: string,
-): KafkaNode & { process(): ChildProcess | undefined } {
+interface JavaServer {
+  readonly name: string
+  readonly classPath: string
+  readonly mainClass: string
+  /** The configuration file that the class is started with; its output goes into the folder of it. */
+  readonly config: string
+  /** Where it accepts connections when it is up. */
+  readonly port: number
+}
+
+/** A server of Java's, started and ended as often as the test likes, and never left behind. */
+export function javaServer({ name, classPath, mainClass, config, port }: JavaServer): Omit<KafkaNode, 'id' | 'port'> {
+  const log = join(dirname(config), 'output.log')
   let child: ChildProcess | undefined
   const end = async (signal: NodeJS.Signals) => {
     const running = child
@@ -168,23 +187,12 @@ function nodeOf(
     clearTimeout(forced)
   }
   return {
-    id,
-    port,
-    process: () => child,
     kill: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
     async start() {
-      const output = createWriteStream(join(folder, 'output.log'), { flags: 'a' })
-      const started = spawn('java', [
-        '-Xms256m',
-        '-Xmx512m',
-        '-XX:+UseSerialGC',
-        '-XX:TieredStopAtLevel=1',
-        '-cp',
-        classPath,
-        'kafka.Kafka',
-        join(folder, 'server.properties'),
-      ])
+      const output = createWriteStream(log, { flags: 'a' })
+      const memory = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+      const started = spawn('java', [...memory, '-cp', classPath, mainClass, config])
       child = started
       started.stdout.pipe(output)
       started.stderr.pipe(output)
@@ -194,11 +202,9 @@ function nodeOf(
       await until(
         async () => {
           if (started.exitCode === null) return accepts(port)
-          throw new Error(
-            `Apache Kafka exited with ${started.exitCode}:\n${(await readFile(join(folder, 'output.log'), 'utf8')).slice(-4000)}`,
-          )
+          throw new Error(`${name} exited with ${started.exitCode}:\n${(await readFile(log, 'utf8')).slice(-4000)}`)
         },
-        { withinMs: 90_000, everyMs: 100, what: `Apache Kafka node ${id} accepts connections` },
+        { withinMs: 90_000, everyMs: 100, what: `${name} accepts connections` },
       )
     },
   }

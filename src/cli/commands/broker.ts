@@ -15,6 +15,9 @@ interface BrokerOptions {
   readonly logFormat: 'text' | 'json'
 }
 
+/** As in the configuration that Apache Kafka ships for a first start: a consumer need not wait three seconds for others. */
+const quickStart = { 'group.initial.rebalance.delay.ms': '0' }
+
 export function brokerCommand(): Command {
   const command = new Command('broker')
     .description('run the embedded single-node Kafka broker')
@@ -25,7 +28,11 @@ export function brokerCommand(): Command {
     )
     .option('--port <port>', 'port to listen at; 0 takes a free one', wholeNumber(0, 65535), 9092)
     .option('--data <directory>', 'where topics and offsets are kept', 'sluice-data')
-    .option('--property <name=value>', "one of Kafka's broker properties, may be given several times", nameValue)
+    .option(
+      '--property <name=value>',
+      "one of Kafka's broker properties, may be given several times (group.initial.rebalance.delay.ms is 0 unless given)",
+      nameValue,
+    )
     .option('--json', 'print the ready line as JSON')
   return withLog(command).action(runBroker)
 }
@@ -41,7 +48,8 @@ async function runBroker(options: BrokerOptions): Promise<void> {
     logger.info({ signal }, `${signal}: closing the log`)
     terminated.resolve()
   })
-  const broker = await Broker.start({ directory: data, host, port, properties: property, seams: { logger } })
+  const properties = { ...quickStart, ...property }
+  const broker = await Broker.start({ directory: data, host, port, properties, seams: { logger } })
   const { bootstrapServers } = broker
   if (json) printJson({ bootstrapServers, host: broker.host, port: broker.port, data })
   else print(`sluice broker is ready at ${bootstrapServers} (data in ${data})`)

@@ -63,9 +63,9 @@ export class Commits {
 
   autoCommitNow(): void {
     if (!this.#isAutomatic) return
-    const { config, subscriptions, groupOffsets, cluster } = this.#parts
+    const { config, groupOffsets, cluster } = this.#parts
     this.#autoDueMs = this.#nowMs() + config['auto.commit.interval.ms']
-    const offsets = subscriptions.consumed()
+    const offsets = this.#automatic()
     if (offsets.length === 0) return
     this.#autoUnderWay = true
     const commit = groupOffsets
@@ -86,8 +86,8 @@ export class Commits {
 
   /** Before a rebalance, tried until the others would no longer wait. Never rejects: what was not committed is read again. */
   async beforeRebalance(timeoutMs = this.#parts.config['max.poll.interval.ms']): Promise<void> {
-    const { subscriptions, groupOffsets, cluster } = this.#parts
-    const offsets = this.#isAutomatic ? subscriptions.consumed() : []
+    const { groupOffsets, cluster } = this.#parts
+    const offsets = this.#automatic()
     if (offsets.length === 0) return
     try {
       await this.#settlePending(timeoutMs, this.#abort.signal)
@@ -129,7 +129,7 @@ export class Commits {
     const startMs = this.#nowMs()
     await this.#settlePending(timeoutMs)
     this.runCallbacks()
-    const offsets = this.#isAutomatic ? this.#parts.subscriptions.consumed() : []
+    const offsets = this.#automatic()
     if (offsets.length === 0) return
     try {
       await this.#parts.groupOffsets.commit(offsets, { timeoutMs: Math.max(0, timeoutMs - (this.#nowMs() - startMs)) })
@@ -137,6 +137,17 @@ export class Commits {
       const { logger } = this.#parts.cluster.seams
       logger.warn({ error: (error as Error).message }, 'offsets were not committed while closing')
     }
+  }
+
+  /**
+   * What auto-commit commits. Without topics that are gone: brokers before 4.0 refuse such a commit as one to be tried
+   * again, and a rebalance that waits for it would take all of max.poll.interval.ms (KAFKA-13310).
+   */
+  #automatic(): readonly OffsetEntry[] {
+    if (!this.#isAutomatic) return []
+    const { topicErrors } = this.#parts.cluster.metadata
+    const isGone = (topic: string) => topicErrors.get(topic)?.name === 'UNKNOWN_TOPIC_OR_PARTITION'
+    return this.#parts.subscriptions.consumed().filter(([{ topic }]) => !isGone(topic))
   }
 
   #track(commit: Promise<void>): void {
