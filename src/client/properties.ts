@@ -6,6 +6,7 @@
  * Numbers are in the unit of their name; `long` and `int` differ only in their range.
  */
 import { bool, choice, harmless, int, later, list, long, text, type Property } from './property.ts'
+import { durationMs } from './iso-duration.ts'
 import { securityProperties } from './properties-security.ts'
 
 function nonEmpty(value: string | null): string | null {
@@ -54,10 +55,18 @@ function assignmentStrategy(names: readonly string[]): readonly AssignorName[] {
   return found
 }
 
+/** `by_duration:P…` begins that long ago (KIP-1106). */
+export type OffsetResetPolicy = 'latest' | 'earliest' | 'none' | `by_duration:${string}`
+
 function offsetReset(value: string): string {
   if (['latest', 'earliest', 'none'].includes(value)) return value
-  if (/^by_duration:P(?!$)/.test(value)) throw new Error('is by_duration, which is not supported yet')
-  throw new Error('must be one of latest, earliest, none')
+  if (!value.startsWith('by_duration:'))
+    throw new Error('must be one of latest, earliest, none, by_duration:<duration>')
+  const duration = value.slice('by_duration:'.length)
+  if (durationMs(duration) !== undefined) return value
+  throw new Error(
+    `has the duration "${duration}": an ISO 8601 duration from 0 on, for example PT1H or P2DT3H4M, is needed`,
+  )
 }
 
 const bootstrap = list([], 'Addresses (host:port) from which the cluster is found; all are tried, in random order.', {
@@ -118,9 +127,12 @@ export const consumerProperties = {
   'allow.auto.create.topics': bool(true, 'Topics that are subscribed to may be created by the broker.'),
   'auto.commit.interval.ms': int(5000, 'How often offsets are committed with enable.auto.commit.', { min: 0 }),
   'auto.offset.reset': {
-    ...text('latest', 'Where to begin without a committed offset: latest, earliest, or none (an error).'),
+    ...text(
+      'latest',
+      'Where to begin without a committed offset: latest, earliest, by_duration:PT1H (that long ago), or none (an error).',
+    ),
     convert: offsetReset,
-  } as Property<'latest' | 'earliest' | 'none'>,
+  } as Property<OffsetResetPolicy>,
   'check.crcs': bool(true, 'Checks the CRC of every batch of records.'),
   'client.rack': text('', 'Rack of this client.'),
   'default.api.timeout.ms': int(60000, 'How long a call without a timeout of its own may take.', { min: 0 }),

@@ -2,6 +2,7 @@
 import { after, before } from 'node:test'
 import { commitSuite } from '../client/consumer/suite/commit-suite.ts'
 import { groupSuite } from '../client/consumer/suite/group-suite.ts'
+import { kafkaCasesSuite } from '../client/consumer/suite/kafka-cases-suite.ts'
 import { pollSuite } from '../client/consumer/suite/poll-suite.ts'
 import { type KafkaCluster, startKafka } from './kafka.ts'
 
@@ -15,3 +16,4 @@ const environment = { bootstrapServers: () => kafka.bootstrapServers }
 pollSuite(environment)
 commitSuite(environment)
 groupSuite(environment)
+kafkaCasesSuite(environment)

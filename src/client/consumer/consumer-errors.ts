@@ -2,6 +2,7 @@
  * The consumer's own errors, named after Java's. `retriable` means that the same call may simply be made again; a commit that was
  * refused because of a rebalance is not one of them, as the offsets have to be computed anew after the next poll.
  */
+import { codeOf, KafkaError } from '../../protocol/error-codes.ts'
 import { SluiceError } from '../../error.ts'
 import { type TopicPartition } from '../../protocol/records/topic-partition.ts'
 
@@ -127,14 +128,50 @@ export class CorruptRecordsError extends SluiceError {
   readonly topicPartition: TopicPartition
   /** The position, at which the next poll tries again. */
   readonly offset: number
+  /** Behind the broken batch: where to seek to leave it out on purpose. undefined when not even its header can be read. */
+  readonly nextOffset: number | undefined
 
-  constructor(topicPartition: TopicPartition, offset: number, cause: unknown) {
+  constructor(topicPartition: TopicPartition, offset: number, cause: unknown, nextOffset?: number) {
+    const behind = nextOffset === undefined ? 'seek behind them' : `seek to ${nextOffset} to leave out the broken batch`
     super(
       'SLUICE_CORRUPT_RECORDS',
-      `The records of ${list([topicPartition])} at offset ${offset} cannot be read: ${(cause as Error).message}. The position was not moved: poll again, or seek behind them`,
+      `The records of ${list([topicPartition])} at offset ${offset} cannot be read: ${(cause as Error).message}. The position was not moved: poll again, or ${behind}`,
       { cause },
     )
     this.topicPartition = topicPartition
     this.offset = offset
+    this.nextOffset = nextOffset
   }
+}
+
+/** The user may not read these topics. Thrown again by each poll until somebody grants it; other topics are not read meanwhile. */
+export class TopicAuthorizationError extends KafkaError {
+  readonly topics: readonly string[]
+
+  constructor(topics: readonly string[], doing: string) {
+    super(codeOf('TOPIC_AUTHORIZATION_FAILED'), doing)
+    this.topics = topics
+  }
+}
+
+/** The user may not be a member of this group, or may not commit for it. Another call tries again. */
+export class GroupAuthorizationError extends KafkaError {
+  readonly groupId: string
+
+  constructor(groupId: string, doing: string) {
+    super(codeOf('GROUP_AUTHORIZATION_FAILED'), doing)
+    this.groupId = groupId
+  }
+}
+
+/** A broker's error code about a group, as the class that says most. */
+export function groupError(errorCode: number, groupId: string, doing: string): KafkaError {
+  if (errorCode === codeOf('GROUP_AUTHORIZATION_FAILED')) return new GroupAuthorizationError(groupId, doing)
+  return new KafkaError(errorCode, doing)
+}
+
+/** A broker's error code about a topic, as the class that says most. */
+export function topicError(errorCode: number, topic: string, doing: string): KafkaError {
+  if (errorCode === codeOf('TOPIC_AUTHORIZATION_FAILED')) return new TopicAuthorizationError([topic], doing)
+  return new KafkaError(errorCode, doing)
 }

@@ -16,7 +16,6 @@
  * The rule that must not break: between the moment at which positions advance and the return of the records there is no await, no wakeup and no
  * throw. `fetcher.collect` is that moment.
  */
-import { KafkaError } from '../../protocol/error-codes.ts'
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 import { type ConsumerConfig, type PropertyBag } from '../config.ts'
 import { AbortedError, IllegalStateError, InvalidArgumentError, TimeoutError } from '../errors.ts'
@@ -25,12 +24,13 @@ import { withRetries } from '../retry.ts'
 import { type ClientSeams } from '../seams.ts'
 import { CallGuard, type ConsumerCallOptions } from './call-guard.ts'
 import { type OffsetCommitCallback } from './commits.ts'
-import { WakeupError } from './consumer-errors.ts'
+import { topicError, WakeupError } from './consumer-errors.ts'
 import { lagOf, type Metric } from './consumer-metrics.ts'
 import { type ConsumerParts, type GroupParts, makeConsumerParts } from './consumer-parts.ts'
 import { ConsumerRecords, type OffsetAndMetadata } from './consumer-records.ts'
 import { type OffsetEntry } from './group-offsets.ts'
 import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP } from './offset-lookup.ts'
+import { type Farewell } from './membership.ts'
 import { type RebalanceListener } from './rebalance-listener.ts'
 
 /** Offsets to commit: a map, or pairs of partition and offset. */
@@ -42,6 +42,13 @@ export interface ConsumerGroupMetadata {
   readonly generationId: number
   readonly memberId: string
   readonly groupInstanceId: string | null
+}
+
+export interface CloseOptions {
+  /** Milliseconds; default 30 s. */
+  readonly timeoutMs?: number
+  /** Whether the group is left. */
+  readonly membership?: Farewell
 }
 
 /** With data buffered a poll takes no turn of the event loop; after this long it takes one, so that heartbeats and sockets get theirs. */
@@ -436,17 +443,20 @@ export class Consumer {
 
   /**
    * Commits (with auto-commit), runs the callbacks, leaves the group and closes every connection. Ends a poll that runs; called again it returns the same
-   * promise. What does not succeed within `timeoutMs` (30 s) is left undone. Rejects only with what a callback threw, when everything is closed.
+   * promise. What does not succeed within `timeoutMs` (30 s) is left undone. `membership` says whether the group is left (KIP-1092): by
+   * default a dynamic member leaves and a static one stays; `leave` gives a static member's place up too, `stay` keeps a dynamic one's until its
+   * session times out. Rejects only with what a callback threw, when everything is closed.
    */
-  close(options: { timeoutMs?: number } | number = {}): Promise<void> {
-    const timeoutMs = typeof options === 'number' ? options : (options.timeoutMs ?? CLOSE_TIMEOUT_MS)
+  close(options: CloseOptions | number = {}): Promise<void> {
+    const { timeoutMs = CLOSE_TIMEOUT_MS, membership = 'default' } =
+      typeof options === 'number' ? { timeoutMs: options } : options
     if (this.#closing) return this.#closing
     if (this.#parts.calls.isInside) {
       return Promise.reject(new IllegalStateError('close() inside a rebalance callback would wait for itself'))
     }
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#closing = promise
-    const finished = this.#close(timeoutMs)
+    const finished = this.#close(timeoutMs, membership)
     resolve(finished)
     return this.#closing
   }
@@ -455,7 +465,7 @@ export class Consumer {
     return this.close()
   }
 
-  async #close(timeoutMs: number): Promise<void> {
+  async #close(timeoutMs: number, membership: Farewell): Promise<void> {
     const { cluster, signal, group, subscriptions, fetcher, positions, calls } = this.#parts
     const { clock } = cluster.seams
     const startMs = clock.monotonic()
@@ -467,7 +477,7 @@ export class Consumer {
       fetcher.close()
       if (group) {
         await group.commits.finish(leftMs())
-        if (subscriptions.isGroupManaged) await group.member.leave('the consumer is being closed', leftMs())
+        if (subscriptions.isGroupManaged) await group.member.leave('the consumer is being closed', leftMs(), membership)
       }
       calls.throwError()
     } finally {
@@ -543,7 +553,7 @@ export class Consumer {
     for (const topic of subscriptions.topics) {
       const error = topicErrors.get(topic)
       if (error?.name === 'INVALID_TOPIC_EXCEPTION' || error?.name === 'TOPIC_AUTHORIZATION_FAILED') {
-        throw new KafkaError(error.code, `Reading the topic ${topic}`)
+        throw topicError(error.code, topic, `Reading the topic ${topic}`)
       }
     }
   }

@@ -18,7 +18,7 @@ import { type ResponseOf } from '../../protocol/api.ts'
 import { type Cluster } from '../cluster.ts'
 import { type ConsumerConfig } from '../config.ts'
 import { isRetriable } from '../retry.ts'
-import { CorruptRecordsError, LogTruncationError, OffsetOutOfRangeError } from './consumer-errors.ts'
+import { CorruptRecordsError, LogTruncationError, OffsetOutOfRangeError, topicError } from './consumer-errors.ts'
 import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { ConsumerRecords, type PartitionRecords } from './consumer-records.ts'
 import { FetchTally } from './fetch-tally.ts'
@@ -336,7 +336,7 @@ export class Fetcher {
       case 'TOPIC_AUTHORIZATION_FAILED':
       case 'UNSUPPORTED_COMPRESSION_TYPE':
       case 'CORRUPT_MESSAGE':
-        partition.buffer.fail(new KafkaError(answer.errorCode, `Fetching records of ${nameOf(partition)}`))
+        partition.buffer.fail(topicError(answer.errorCode, partition.topic, `Fetching records of ${nameOf(partition)}`))
         return
       default: {
         const { leaderId, leaderEpoch } = answer.currentLeader
@@ -395,9 +395,10 @@ export class Fetcher {
   #unreadable(partition: AssignedPartition, cause: unknown): Error {
     const { topic, partition: number, buffer } = partition
     const offset = buffer.position
+    const { openUntil } = buffer
     partition.version++
     buffer.discard()
-    return new CorruptRecordsError({ topic, partition: number }, offset, cause)
+    return new CorruptRecordsError({ topic, partition: number }, offset, cause, openUntil)
   }
 }
 

@@ -22,12 +22,24 @@ import {
   protocolOf,
   type RebalanceProtocol,
 } from './assignors/index.ts'
-import { CommitFailedError, FencedInstanceIdError, RebalanceInProgressError } from './consumer-errors.ts'
+import {
+  CommitFailedError,
+  FencedInstanceIdError,
+  GroupAuthorizationError,
+  groupError,
+  RebalanceInProgressError,
+} from './consumer-errors.ts'
 import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { decodeAssignment, decodeMembers, encodeAssignments, encodeSubscription } from './group-assignment.ts'
 import { type CommitIdentity, GROUP_CHANNEL } from './group-offsets.ts'
 import { type Heartbeats, openHeartbeats } from './heartbeats.ts'
-import { Membership, type MembershipAction, type MembershipEvent, NO_GENERATION_ID } from './membership.ts'
+import {
+  type Farewell,
+  Membership,
+  type MembershipAction,
+  type MembershipEvent,
+  NO_GENERATION_ID,
+} from './membership.ts'
 import { newPolls, polledAt, pollLeftMs, pollWaits } from './poll-watch.ts'
 import { type ListenerCalls, type RebalanceListener } from './rebalance-listener.ts'
 import { isSameSet, type SubscriptionState } from './subscription-state.ts'
@@ -212,8 +224,8 @@ export class GroupMember {
     return state.name === 'prepared' ? Math.max(1, state.notBeforeMs - nowMs) : Number.POSITIVE_INFINITY
   }
 
-  /** Leaves: revokes or loses what is owned, with the callback, then tells the coordinator (a dynamic member only). */
-  async leave(reason: string, timeoutMs: number): Promise<void> {
+  /** Leaves: revokes or loses what is owned, with the callback, then tells the coordinator (a dynamic member only, unless `farewell` says otherwise). */
+  async leave(reason: string, timeoutMs: number, farewell: Farewell = 'default'): Promise<void> {
     const { subscriptions } = this.#parts
     const owned = subscriptions.partitions
     const { state, generationId } = this.#membership
@@ -226,7 +238,7 @@ export class GroupMember {
     this.#last = undefined
     this.#pollTimer?.cancel()
     this.#pollTimer = undefined
-    for (const action of this.#membership.handle({ type: 'leave', reason })) {
+    for (const action of this.#membership.handle({ type: 'leave', reason, farewell })) {
       if (action.type === 'send-leave') await this.#sendLeave(action, timeoutMs)
       else this.#run(action)
     }
@@ -253,7 +265,7 @@ export class GroupMember {
     }
     // Another poll may try again: somebody may have granted the right that was missing.
     this.#dispatch({ type: 'restart' })
-    throw new KafkaError(state.errorCode, `Joining the group ${groupId}`)
+    throw groupError(state.errorCode, groupId, `Joining the group ${groupId}`)
   }
 
   /** A subscription or, for the leader, partition counts that differ from what the group was joined with. */
@@ -492,13 +504,15 @@ export class GroupMember {
 
   /** Best effort: a member that cannot say farewell is missed after its session timeout. */
   async #sendLeave({ memberId, reason }: { memberId: string; reason: string }, timeoutMs: number): Promise<void> {
-    const { cluster, groupId } = this.#parts
+    const { cluster, groupId, config } = this.#parts
+    const groupInstanceId = config['group.instance.id']
     try {
       const nodeId = await cluster.coordinatorOnce('group', groupId, this.#abort.signal)
       await cluster.send(
         leaveGroup,
         nodeId,
-        (version) => (version >= 3 ? { groupId, members: [{ memberId, reason }] } : { groupId, memberId }),
+        (version) =>
+          version >= 3 ? { groupId, members: [{ memberId, groupInstanceId, reason }] } : { groupId, memberId },
         // On its own way, as a JoinGroup that waits for others holds up the group's connection.
         { timeoutMs, signal: this.#abort.signal },
       )
@@ -512,9 +526,16 @@ export class GroupMember {
     const { cluster, metrics } = this.#parts
     metrics.rebalanceFailed(cluster.seams.clock.monotonic())
     // What does not pass by itself (no right to the group, no common version) is the user's to hear.
-    if (!isRetriable(error)) this.#joinError = error as Error
+    if (!isRetriable(error)) this.#joinError = this.#named(error as Error)
     cluster.seams.logger.debug({ error: (error as Error).message }, 'a request to the group coordinator failed')
     this.#dispatch({ type: 'request-failed', attempt, nowMs: cluster.seams.clock.monotonic() })
+  }
+
+  /** A coordinator that must not even be looked up, under the name that a refused join has. */
+  #named(error: Error): Error {
+    const { groupId } = this.#parts
+    const isKnown = error instanceof KafkaError && error.error.name === 'GROUP_AUTHORIZATION_FAILED'
+    return isKnown ? new GroupAuthorizationError(groupId, `Joining the group ${groupId}`) : error
   }
 
   #forgetCoordinator(): void {

@@ -9,7 +9,13 @@ import { offsetCommit, offsetFetch } from '../../protocol/messages/index.ts'
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 import { type Cluster } from '../cluster.ts'
 import { isRetriable, withRetries } from '../retry.ts'
-import { CommitFailedError, FencedInstanceIdError, RebalanceInProgressError } from './consumer-errors.ts'
+import {
+  CommitFailedError,
+  FencedInstanceIdError,
+  groupError,
+  RebalanceInProgressError,
+  TopicAuthorizationError,
+} from './consumer-errors.ts'
 import { type ConsumerMetrics } from './consumer-metrics.ts'
 import { type OffsetAndMetadata } from './consumer-records.ts'
 
@@ -93,7 +99,7 @@ export class GroupOffsets {
     for (const { name, partitions } of response.topics) {
       for (const { partitionIndex, errorCode } of partitions) {
         if (errorCode === 0) continue
-        const error = this.#commitError(identity, errorCode, `${name}-${partitionIndex}`)
+        const error = this.#commitError(identity, errorCode, { topic: name, partition: partitionIndex })
         // A final error weighs more than one that passes.
         if (failure === undefined || (isRetriable(failure) && !isRetriable(error))) failure = error
       }
@@ -158,7 +164,11 @@ export class GroupOffsets {
   ): Promise<T> {
     const { cluster, groupId } = this.#parts
     // Shared by all who wait for it, so that commits leave in the order in which they were made.
-    const nodeId = await cluster.coordinatorFor('group', groupId, signal ? { signal } : {})
+    const finding = cluster.coordinatorFor('group', groupId, signal ? { signal } : {})
+    const nodeId = await finding.catch((error: unknown) => {
+      if (!(error instanceof KafkaError)) throw error
+      throw groupError(error.error.code, groupId, `Finding the coordinator of the group ${groupId}`)
+    })
     try {
       return await send(nodeId, { signal, channel, maxVersion: LAST_VERSION_WITH_NAMES })
     } catch (error) {
@@ -172,11 +182,11 @@ export class GroupOffsets {
     if (name === 'NOT_COORDINATOR' || name === 'COORDINATOR_NOT_AVAILABLE' || name === 'REQUEST_TIMED_OUT') {
       this.#parts.cluster.forgetCoordinator('group', this.#parts.groupId)
     }
-    return new KafkaError(errorCode, doing)
+    return groupError(errorCode, this.#parts.groupId, doing)
   }
 
-  #commitError(identity: CommitIdentity, errorCode: number, partition: string): Error {
-    const doing = `Committing the offset of ${partition} for the group ${this.#parts.groupId}`
+  #commitError(identity: CommitIdentity, errorCode: number, { topic, partition }: TopicPartition): Error {
+    const doing = `Committing the offset of ${topic}-${partition} for the group ${this.#parts.groupId}`
     const cause = this.#coordinatorError(errorCode, doing)
     const { isRejoining } = this.#parts.onRefused(identity, errorCode)
     const name: string = cause.error.name
@@ -190,6 +200,8 @@ export class GroupOffsets {
         return isRejoining
           ? new RebalanceInProgressError(cause)
           : new FencedInstanceIdError(identity.groupInstanceId, cause)
+      case 'TOPIC_AUTHORIZATION_FAILED':
+        return new TopicAuthorizationError([topic], doing)
       default:
         return cause
     }

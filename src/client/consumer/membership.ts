@@ -74,7 +74,7 @@ export type MembershipEvent =
   | { readonly type: 'applied' }
   /** No poll within `max.poll.interval.ms`. */
   | { readonly type: 'poll-interval-expired' }
-  | { readonly type: 'leave'; readonly reason: string }
+  | { readonly type: 'leave'; readonly reason: string; readonly farewell?: Farewell }
   /** The user subscribes anew after leaving, or polls again after a fatal error was thrown. */
   | { readonly type: 'restart' }
 
@@ -95,6 +95,9 @@ export type MembershipAction =
   | { readonly type: 'stop-heartbeats' }
   | { readonly type: 'forget-coordinator' }
   | { readonly type: 'send-leave'; readonly memberId: string; readonly reason: string }
+
+/** Whether a member that ends says so: by default a dynamic one does and a static one does not (KIP-345, KIP-1092). */
+export type Farewell = 'default' | 'leave' | 'stay'
 
 export interface MembershipOptions {
   readonly groupInstanceId: string | null
@@ -169,7 +172,7 @@ export class Membership {
       case 'poll-interval-expired':
         return this.#pollIntervalExpired()
       case 'leave':
-        return this.#leave(event.reason)
+        return this.#leave(event.reason, event.farewell ?? 'default')
       case 'restart':
         if (this.#state.name !== 'left' && this.#state.name !== 'failed') return none
         this.#state = { name: 'unjoined' }
@@ -342,14 +345,15 @@ export class Membership {
     return this.#options.groupInstanceId === null ? [...actions, { type: 'send-leave', memberId, reason }] : actions
   }
 
-  #leave(reason: string): readonly MembershipAction[] {
+  #leave(reason: string, farewell: Farewell): readonly MembershipAction[] {
     const memberId = this.#memberId
     const known = memberId !== '' && this.#state.name !== 'left'
     this.#loseGeneration(true, 'initial join')
     this.#state = { name: 'left' }
     const stop = { type: 'stop-heartbeats' } as const
-    // A static member does not leave: its partitions wait for it to come back.
-    return known && this.#options.groupInstanceId === null ? [stop, { type: 'send-leave', memberId, reason }] : [stop]
+    // A static member's partitions wait for it to come back.
+    const leaves = farewell === 'leave' || (farewell === 'default' && this.#options.groupInstanceId === null)
+    return known && leaves ? [stop, { type: 'send-leave', memberId, reason }] : [stop]
   }
 
   /** Joins again at once; the generation stands, so that what is owned can still be committed and revoked in order. */

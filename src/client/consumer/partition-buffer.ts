@@ -65,6 +65,11 @@ export class PartitionBuffer {
     return this.#cursor === undefined && this.#chunks.length === 0
   }
 
+  /** Behind the batch that is being handed out; undefined between two. */
+  get openUntil(): number | undefined {
+    return this.#cursor?.batch.nextOffset
+  }
+
   /** Set once nothing may be fetched behind what is here. */
   get error(): unknown {
     return this.#error

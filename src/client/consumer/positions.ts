@@ -10,6 +10,7 @@ import { type ConsumerConfig } from '../config.ts'
 import { isRetriable } from '../retry.ts'
 import { LogTruncationError, NoOffsetForPartitionError } from './consumer-errors.ts'
 import { type GroupOffsets } from './group-offsets.ts'
+import { durationMs } from '../iso-duration.ts'
 import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP, type OffsetLookup } from './offset-lookup.ts'
 import { TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 import { type AssignedPartition, type ResetStrategy, type SubscriptionState } from './subscription-state.ts'
@@ -153,20 +154,33 @@ export class Positions {
       return phase.name === 'resetting' ? [{ partition, version, strategy: phase.strategy }] : []
     })
     const found = new TopicPartitionMap<FoundOffset>()
+    const { lookup } = this.#parts
     try {
-      await this.#parts.lookup.findOnce(
+      await lookup.findOnce(
         asked.map(({ partition, strategy }) => [
           partition,
-          strategy === 'earliest' ? EARLIEST_TIMESTAMP : LATEST_TIMESTAMP,
+          timestampOf(strategy, this.#parts.cluster.seams.clock.now()),
         ]),
         found,
         signal,
       )
+      // Nothing is that young: what comes next is, as Java has it.
+      const younger = asked.filter(({ partition }) => found.get(partition)?.offset === -1)
+      const ends = new TopicPartitionMap<FoundOffset>()
+      if (younger.length > 0) {
+        for (const { partition } of younger) found.delete(partition)
+        await lookup.findOnce(
+          younger.map(({ partition }) => [partition, LATEST_TIMESTAMP]),
+          ends,
+          signal,
+        )
+      }
+      for (const [partition, end] of ends.entries()) found.set(partition, end)
     } finally {
       // What was answered counts, whatever became of the other leaders.
       for (const { partition, version } of asked) {
         const answer = found.get(partition)
-        if (!answer || partition.version !== version) continue
+        if (!answer || answer.offset < 0 || partition.version !== version) continue
         partition.seek(answer.offset, answer.leaderEpoch)
         // The leader itself has just said so: there is nothing to check.
         partition.phase = { name: 'fetching' }
@@ -221,5 +235,17 @@ export class Positions {
     } else {
       partition.reset(strategy)
     }
+  }
+}
+
+/** The question to ListOffsets for a reset. */
+function timestampOf(strategy: ResetStrategy, nowMs: number): number {
+  switch (strategy) {
+    case 'earliest':
+      return EARLIEST_TIMESTAMP
+    case 'latest':
+      return LATEST_TIMESTAMP
+    default:
+      return Math.max(0, Math.floor(nowMs - durationMs(strategy.slice('by_duration:'.length))!))
   }
 }

@@ -13,11 +13,12 @@
  * `seek` leads to `fetching` (by way of `validating` when an epoch is known) from anywhere.
  */
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
+import { type OffsetResetPolicy } from '../properties.ts'
 import { IllegalStateError } from '../errors.ts'
 import { type OffsetAndMetadata } from './consumer-records.ts'
 import { PartitionBuffer } from './partition-buffer.ts'
 
-export type ResetStrategy = 'earliest' | 'latest'
+export type ResetStrategy = Exclude<OffsetResetPolicy, 'none'>
 
 export type PartitionPhase =
   | { readonly name: 'initializing' }
