@@ -158,7 +158,11 @@ async function runSink(
 ): Promise<number> {
   const database = await emptyTable(server, mode === 'upsert')
   const config = {
-    ...{ type: 'postgres', ...server.options(database), table: 'flights', mode, 'flush.records': flushRecords },
+    type: 'postgres',
+    ...server.options(database),
+    table: 'flights',
+    mode,
+    'flush.records': flushRecords,
     columns: ['id', 'at', 'origin', 'delay', 'distance', 'note'],
     ...(mode === 'upsert' ? { 'key.columns': ['id'] } : {}),
   }
