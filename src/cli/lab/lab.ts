@@ -6,7 +6,7 @@ import { Admin } from '../../client/admin/admin.ts'
 import { Consumer } from '../../client/consumer/consumer.ts'
 import { Producer } from '../../client/producer/producer.ts'
 import type { ProducerRecord, RecordMetadata } from '../../client/producer/record.ts'
-import type { TopicPartition } from '../../protocol/records/topic-partition.ts'
+import { topicPartitionKey, type TopicPartition } from '../../protocol/records/topic-partition.ts'
 import { type Clock, systemClock } from '../../seams/clock.ts'
 import { type Random, systemRandom } from '../../seams/random.ts'
 import type { Role, RoleOptions } from './children/index.ts'
@@ -68,7 +68,7 @@ export class Lab {
       value: `record ${from + index}`,
     }))
     await this.send(records)
-    this.say(`${count} records are produced.`)
+    this.say(count === 1 ? '1 record is produced.' : `${count} records are produced.`)
   }
 
   async send(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
@@ -125,6 +125,23 @@ export class Lab {
       if (tp.topic === topic) sum += offset
     }
     return sum
+  }
+
+  /** A group's lag, partition by partition, as it is seen from outside: the log's end less the commit. */
+  async lag(
+    group: string,
+    topic: string,
+  ): Promise<{ partition: number; committed: number; end: number; lag: number }[]> {
+    // Commits first: read the other way round, a busy group could seem to be ahead of the log.
+    const commits = await this.admin.listGroupOffsets(group)
+    const { partitions } = (await this.admin.describeTopics([topic])).get(topic)
+    const all = partitions.map(({ partition }) => ({ topic, partition }))
+    const ends = await this.admin.listOffsets(all.map((tp) => [tp, 'latest'] as const))
+    return all.map((tp) => {
+      const committed = commits.get(tp)?.offset ?? 0
+      const end = ends.get(topicPartitionKey(tp)).offset
+      return { partition: tp.partition, committed, end, lag: end - committed }
+    })
   }
 
   /** Looks again and again until `condition` holds: for what only the cluster knows. */

@@ -55,14 +55,10 @@ export async function asyncCommitter(link: ChildLink, options: AsyncCommitterOpt
 
 /** Resolves with the callback. Callbacks run inside the consumer's calls, so the loop has to go on. */
 async function committed(consumer: Consumer, offsets: [TopicPartition, OffsetAndMetadata][]): Promise<void> {
-  let isAnswered = false
-  let failure: Error | undefined
-  consumer.commitAsync(offsets, (_, error) => {
-    isAnswered = true
-    failure = error
-  })
+  const answer: { error?: Error }[] = []
+  consumer.commitAsync(offsets, (_, error) => void answer.push({ error }))
   consumer.pause(consumer.assignment())
-  while (!isAnswered) await consumer.poll(10)
+  while (answer.length === 0) await consumer.poll(10)
   consumer.resume(consumer.paused())
-  if (failure) throw failure
+  if (answer[0]?.error) throw answer[0].error
 }

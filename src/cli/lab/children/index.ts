@@ -2,6 +2,7 @@
 import type { ChildLink } from '../child-link.ts'
 import { asyncCommitter } from './async-committer.ts'
 import { hastyReader } from './hasty-reader.ts'
+import { laggard } from './laggard.ts'
 import { member } from './member.ts'
 import { metricAgent } from './metric-agent.ts'
 import { metricSaver } from './metric-saver.ts'
@@ -14,6 +15,7 @@ import { writer } from './writer.ts'
 export const roles = {
   asyncCommitter,
   hastyReader,
+  laggard,
   member,
   metricAgent,
   metricSaver,

@@ -15,15 +15,19 @@ export interface MemberOptions extends GroupOptions {
 export async function member(link: ChildLink, options: MemberOptions): Promise<void> {
   const consumer = groupConsumer(options)
   link.onTermination(() => consumer.wakeup())
-  subscribe(link, consumer, options)
-  let wasAtEnd = false
+  const rebalances = { count: 0 }
+  subscribe(link, consumer, options, rebalances)
+  link.reached('joining')
+  let wasAtEnd = 0
   try {
     for (;;) {
       const records = await consumer.poll(100)
       for (const record of records) link.handled(record)
-      const atEnd = await isAtEnd(consumer)
-      if (atEnd && !wasAtEnd) link.reached('end')
-      wasAtEnd = atEnd
+      // Asked only when nothing came, and once a rebalance: a thousand partitions are a lot to ask about.
+      if (records.isEmpty && wasAtEnd < rebalances.count && (await isAtEnd(consumer))) {
+        wasAtEnd = rebalances.count
+        link.reached('end')
+      }
     }
   } catch (error) {
     if (!(error instanceof WakeupError)) throw error
@@ -32,7 +36,12 @@ export async function member(link: ChildLink, options: MemberOptions): Promise<v
   }
 }
 
-function subscribe(link: ChildLink, consumer: Consumer, { topic, commits, verbose }: MemberOptions): void {
+function subscribe(
+  link: ChildLink,
+  consumer: Consumer,
+  { topic, commits, verbose }: MemberOptions,
+  rebalances: { count: number },
+): void {
   const tell = (what: string, partitions: readonly TopicPartition[]) => {
     if (verbose) link.say(`${what}: ${partitions.map(({ partition }) => partition).join(', ') || 'nothing'}`)
   }
@@ -42,9 +51,12 @@ function subscribe(link: ChildLink, consumer: Consumer, { topic, commits, verbos
       if (commits === 'when revoked') await consumer.commitSync()
       link.reached('revoked', { count: partitions.length })
     },
+    // Without it onPartitionsRevoked would be called, and its commit must fail: another member may own them already.
+    onPartitionsLost: (partitions) => tell('onPartitionsLost', partitions),
     onPartitionsAssigned(partitions) {
       tell('onPartitionsAssigned', partitions)
-      link.reached('assigned', { added: partitions.length, count: consumer.assignment().length })
+      rebalances.count++
+      link.reached('assigned', { count: consumer.assignment().length })
     },
   })
 }

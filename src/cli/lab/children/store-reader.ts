@@ -18,6 +18,8 @@ export interface StoreReaderOptions extends GroupOptions {
 export async function storeReader(link: ChildLink, options: StoreReaderOptions): Promise<void> {
   const { DatabaseSync } = loadSqlite()
   const store = new DatabaseSync(options.database)
+  // Safe against the death of the process, which is what the lab brings about; a power cut would need synchronous = FULL.
+  store.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
   store.exec('CREATE TABLE IF NOT EXISTS rows (partition INTEGER, position INTEGER, value TEXT)')
   store.exec('CREATE TABLE IF NOT EXISTS offsets (partition INTEGER PRIMARY KEY, next INTEGER NOT NULL)')
   const isInStore = options.offsets === 'in the store'
@@ -53,8 +55,9 @@ function seekToStored(
   tp: { topic: string; partition: number },
 ) {
   const row = store.prepare('SELECT next FROM offsets WHERE partition = ?').get(tp.partition)
-  link.say(row ? `the store says: go on at ${row['next']}` : 'the store knows nothing yet')
-  if (row) consumer.seek(tp, Number(row['next']))
+  const next = row && Number(row['next'])
+  link.say(next === undefined ? 'the store knows nothing yet' : `the store says: go on at ${next}`)
+  if (next !== undefined) consumer.seek(tp, next)
 }
 
 function storeOffsets(store: DatabaseSync, records: ConsumerRecords): void {

@@ -12,12 +12,16 @@ export interface ThreadsOptions extends GroupOptions {
 }
 
 export async function threads(link: ChildLink, options: ThreadsOptions): Promise<void> {
-  const consumers = Array.from({ length: options.consumers }, () => groupConsumer(options))
+  const names = Array.from({ length: options.consumers }, (_, index) => `consumer-thread-${index}`)
+  const consumers = names.map((name) => groupConsumer({ ...options, properties: { 'client.id': name } }))
   link.onTermination(() => {
     link.reached('line', { text: 'Bye' })
     for (const consumer of consumers) consumer.wakeup()
   })
-  await Promise.all(consumers.map((consumer, index) => loop(link, consumer, options.topic, `consumer-thread-${index}`)))
+  await Promise.all(consumers.map((consumer, index) => loop(link, consumer, options.topic, names[index]!)))
+  // All commit before the first one leaves: leaving begins a rebalance, during which the others could not.
+  await Promise.all(consumers.map((consumer) => consumer.commitSync()))
+  await Promise.all(consumers.map((consumer) => consumer.close()))
 }
 
 async function loop(link: ChildLink, consumer: Consumer, topic: string, name: string): Promise<void> {
@@ -27,17 +31,15 @@ async function loop(link: ChildLink, consumer: Consumer, topic: string, name: st
   })
   try {
     for (;;) {
-      for (const record of await consumer.poll(500)) {
+      const records = await consumer.poll(500)
+      for (const record of records) {
         link.handled(record)
         link.reached('line', { text: `${name} >> ${record.valueText()}` })
       }
-      await consumer.commitSync()
+      if (!records.isEmpty) await consumer.commitSync()
     }
   } catch (error) {
     if (!(error instanceof WakeupError)) throw error
     link.reached('line', { text: `${name} trigger WakeupException` })
-  } finally {
-    await consumer.commitSync()
-    await consumer.close()
   }
 }
