@@ -220,6 +220,11 @@ export class Cluster {
     return this.#coordinators.find(type, key, { timeoutMs: this.config['request.timeout.ms'], ...options })
   }
 
+  /** Why a `coordinatorFor` that is under way has not succeeded yet. */
+  coordinatorFailure(type: CoordinatorType, key: string): Error | undefined {
+    return this.#coordinators.failure(type, key)
+  }
+
   /** As `coordinatorFor`, one request and no retries. */
   coordinatorOnce(type: CoordinatorType, key: string, signal?: AbortSignal): Promise<number> {
     return this.#coordinators.findOnce(type, key, signal)

@@ -14,6 +14,8 @@ export class CoordinatorLookup {
   readonly #cluster: Cluster
   readonly #known = new Map<string, number>()
   readonly #asking = new Map<string, Promise<number>>()
+  /** Why a coordinator is still being looked for. */
+  readonly #failures = new Map<string, Error>()
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
@@ -26,7 +28,10 @@ export class CoordinatorLookup {
     if (known !== undefined) return Promise.resolve(known)
     let asking = this.#asking.get(id)
     if (!asking) {
-      asking = this.#ask(type, key, options.timeoutMs).finally(() => this.#asking.delete(id))
+      asking = this.#ask(type, key, options.timeoutMs).finally(() => {
+        this.#asking.delete(id)
+        this.#failures.delete(id)
+      })
       asking.catch(() => {})
       this.#asking.set(id, asking)
     }
@@ -36,6 +41,11 @@ export class CoordinatorLookup {
   /** After NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE or a broken connection: the next `find` asks again. */
   forget(type: CoordinatorType, key: string): void {
     this.#known.delete(`${type} ${key}`)
+  }
+
+  /** What the last attempt of a lookup that goes on failed with: for whoever stops waiting for it. */
+  failure(type: CoordinatorType, key: string): Error | undefined {
+    return this.#failures.get(`${type} ${key}`)
   }
 
   /** One request, no retries: what `find` repeats. For callers with a retry loop of their own. */
@@ -71,7 +81,12 @@ export class CoordinatorLookup {
     return withRetries(
       this.#cluster.seams,
       this.#cluster.config,
-      { doing, timeoutMs, signal: this.#cluster.closing },
+      {
+        doing,
+        timeoutMs,
+        signal: this.#cluster.closing,
+        onRetry: (error) => void this.#failures.set(`${type} ${key}`, error),
+      },
       (signal) => this.findOnce(type, key, signal),
     )
   }

@@ -8,6 +8,7 @@ import { errorOf, KafkaError } from '../../protocol/error-codes.ts'
 import { offsetCommit, offsetFetch } from '../../protocol/messages/index.ts'
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 import { type Cluster } from '../cluster.ts'
+import { AbortedError } from '../errors.ts'
 import { isRetriable, withRetries } from '../retry.ts'
 import {
   CommitFailedError,
@@ -166,6 +167,8 @@ export class GroupOffsets {
     // Shared by all who wait for it, so that commits leave in the order in which they were made.
     const finding = cluster.coordinatorFor('group', groupId, signal ? { signal } : {})
     const nodeId = await finding.catch((error: unknown) => {
+      // Whoever stops waiting at a timeout wants to know what it was that did not come about.
+      if (error instanceof AbortedError) throw cluster.coordinatorFailure('group', groupId) ?? error
       if (!(error instanceof KafkaError)) throw error
       throw groupError(error.error.code, groupId, `Finding the coordinator of the group ${groupId}`)
     })

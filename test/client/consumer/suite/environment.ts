@@ -10,7 +10,7 @@ import { Consumer, type ConsumerRecords } from '../../../../src/client/consumer/
 import { Producer } from '../../../../src/client/producer/index.ts'
 import { type ClientSeams, systemSeams } from '../../../../src/client/seams.ts'
 import { createPartitions, createTopics, deleteRecords, deleteTopics } from '../../../../src/protocol/messages/index.ts'
-import { KafkaError } from '../../../../src/protocol/error-codes.ts'
+import { codeOf, KafkaError } from '../../../../src/protocol/error-codes.ts'
 import { type ConsumerRecord } from '../../../../src/protocol/records/consumer-record.ts'
 import { type TopicPartition } from '../../../../src/protocol/records/topic-partition.ts'
 import { until } from '../../../support/until.ts'
@@ -58,14 +58,18 @@ export class Fixture {
   async topic(partitions = 1, config: Record<string, string> = {}, name = uniqueName('topic')): Promise<string> {
     const cluster = await this.#admin()
     const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
-    const { topics } = await retried(cluster, () =>
-      cluster.send(createTopics, cluster.metadata.controllerId, {
-        // As many replicas as the broker makes by default: one, or three in a cluster whose nodes are restarted.
-        topics: [{ name, numPartitions: partitions, replicationFactor: -1, assignments: [], configs }],
-        timeoutMs: 30_000,
-      }),
-    )
-    throwCode(topics[0]!.errorCode, `creating ${name}`)
+    let wasLost = false
+    await retried(cluster, async () => {
+      const again = wasLost
+      wasLost = true
+      // As many replicas as the broker makes by default: one, or three in a cluster whose nodes are restarted.
+      const wanted = { name, numPartitions: partitions, replicationFactor: -1, assignments: [], configs }
+      const request = { topics: [wanted], timeoutMs: 30_000 }
+      const { topics } = await cluster.send(createTopics, cluster.metadata.controllerId, request)
+      const { errorCode } = topics[0]!
+      // A request whose answer was lost may have made it.
+      if (!again || errorCode !== codeOf('TOPIC_ALREADY_EXISTS')) throwCode(errorCode, `creating ${name}`)
+    })
     await until(
       async () => {
         await cluster.refreshMetadata({ topics: [name] })
@@ -96,17 +100,29 @@ export class Fixture {
       { maxVersion: 5 },
     )
     throwCode(responses[0]!.errorCode, `deleting ${name}`)
+    // Kafka with ZooKeeper answers before the name is free again.
+    const wanted = { name, numPartitions: 1, replicationFactor: -1, assignments: [], configs: [] }
+    await until(
+      async () => {
+        const request = { topics: [wanted], timeoutMs: 30_000, validateOnly: true }
+        const { topics } = await cluster.send(createTopics, cluster.metadata.controllerId, request)
+        return topics[0]!.errorCode === 0
+      },
+      { what: `the name ${name} is free` },
+    )
   }
 
   async deleteRecordsBefore(topic: string, partition: number, offset: number): Promise<void> {
     const cluster = await this.#admin()
-    const { topics } = await retried(cluster, () =>
-      cluster.send(deleteRecords, cluster.leader({ topic, partition })!.nodeId, {
+    await retried(cluster, async () => {
+      const leader = cluster.leader({ topic, partition })
+      if (!leader) throw new KafkaError(codeOf('LEADER_NOT_AVAILABLE'), `deleting records of ${topic}`)
+      const { topics } = await cluster.send(deleteRecords, leader.nodeId, {
         topics: [{ name: topic, partitions: [{ partitionIndex: partition, offset }] }],
         timeoutMs: 30_000,
-      }),
-    )
-    throwCode(topics[0]!.partitions[0]!.errorCode, `deleting records of ${topic}`)
+      })
+      throwCode(topics[0]!.partitions[0]!.errorCode, `deleting records of ${topic}`)
+    })
   }
 
   producer(properties: PropertyBag = {}): Producer {
