@@ -57,7 +57,7 @@ const HANDSHAKE_MAX_BYTES = 1024 * 1024
 const UNSUPPORTED_VERSION = 35
 /** How long a closed connection may take to send what nobody acknowledges. */
 const LAST_WRITES_MS = 1000
-const CLIENT_SOFTWARE = { clientSoftwareName: 'sluice', clientSoftwareVersion: '0.1.0' }
+export const CLIENT_SOFTWARE = { clientSoftwareName: 'sluice', clientSoftwareVersion: '0.1.0' }
 
 export class BrokerConnection {
   readonly address: string

@@ -43,6 +43,8 @@ async function run(name: string | undefined, options: LabOptions): Promise<void>
   const [{ runLab }, { createInterface }] = await Promise.all([import('../lab/run-lab.ts'), import('node:readline')])
   const stop = new AbortController()
   const isOver = onTermination((signal) => stop.abort(new CommandError(`ended by ${signal}`)))
+  // Nobody reads on (`| head`): that is an end too, and the broker's folder is to be taken away.
+  process.stdout.on('error', () => stop.abort(new CommandError('standard output was closed')))
   await runLab(experiment, {
     bootstrapServers: options.bootstrapServer,
     records: options.records,

@@ -13,6 +13,7 @@ import { type AdminConfig, parseAdminConfig, type PropertyBag } from '../config.
 import { type BrokerAddress } from '../metadata.ts'
 import { type OffsetAndMetadata } from '../producer/transaction-offsets.ts'
 import { type ClientSeams, systemSeams } from '../seams.ts'
+import { agreedVersions, type AgreedVersion } from './api-versions.ts'
 import * as configs from './configs.ts'
 import { type AdminCallOptions, type AdminContext, type Results, untilDone } from './gathering.ts'
 import * as groups from './groups.ts'
@@ -101,6 +102,11 @@ export class Admin {
       const brokers = response.brokers.map(({ brokerId, host, port, rack }) => ({ nodeId: brokerId, host, port, rack }))
       return { clusterId: response.clusterId, controllerId: response.controllerId, brokers }
     })
+  }
+
+  /** Which version of each API this client and one broker of the cluster use with each other. */
+  apiVersions(options: AdminCallOptions = {}): Promise<AgreedVersion[]> {
+    return agreedVersions(this.#context, options)
   }
 
   listGroups(options: groups.ListGroupsOptions = {}): Promise<groups.GroupListing[]> {

@@ -1,5 +1,6 @@
 /** The admin client's public surface. */
 export { Admin, type ClusterDescription } from './admin.ts'
+export { type AgreedVersion, type ApiVersionRange } from './api-versions.ts'
 export {
   resourceName,
   type ConfigChange,
