@@ -14,6 +14,7 @@ import { consumerProperties } from '../client/properties.ts'
 import { guarantees, type Guarantee, SinkOptionsError, type SinkRegistry, type ValueType } from '../sinks/sink.ts'
 import { parseConfText } from './conf-text.ts'
 import { ConfError, type ConfProblem } from './errors.ts'
+import type { RestartBound } from './restarts.ts'
 
 export type CommitStrategy = 'auto' | 'sync' | 'async' | 'record'
 
@@ -34,6 +35,12 @@ export interface ApplicationConf {
   /** The `sink` object as it was written, validated; `{ type: 'stdout' }` when there is none. */
   readonly sink: Readonly<Record<string, unknown>>
   readonly shutdownTimeoutMs: number
+  /** Each consumer in a thread of its own; false keeps them on the main thread. */
+  readonly threads: boolean
+  /** Megabytes of JavaScript objects a thread may hold; undefined leaves it to Node. */
+  readonly threadMemoryMb: number | undefined
+  /** How often a consumer that crashed is started again. */
+  readonly restart: RestartBound
   readonly flush: { readonly records?: number; readonly bytes?: number; readonly intervalMs?: number }
   /** Bytes of records that one consumer holds before it stops fetching. */
   readonly bufferBytes: number
@@ -61,6 +68,12 @@ export const applicationNames = {
   'flush.records': 'Records of one partition after which the store is flushed, in place of the sink’s own pace.',
   'flush.bytes': 'Bytes of one partition after which the store is flushed (default 16777216).',
   'flush.interval.ms': 'Milliseconds after which the store is flushed, in place of the sink’s own pace.',
+  threads: 'Whether each consumer runs in a thread of its own (default true); `false` keeps them on one thread.',
+  'thread.memory.mb':
+    'Megabytes of JavaScript objects that a consumer’s thread may hold; records on their way are not among them. Without it, Node decides.',
+  'restart.max':
+    'How often a consumer that crashed is started again within the window, before the process stops with its error (default 10; 0: never).',
+  'restart.window.ms': 'The window in which restarts are counted (default 600000).',
   'buffer.bytes': 'Bytes of records that one consumer holds before it stops fetching (default 67108864).',
 } as const
 
@@ -147,6 +160,16 @@ class EntryReader {
     )
   }
 
+  /** `"true"` and `"false"` are taken too. */
+  boolean(name: string): boolean | undefined {
+    const value = this.values[name]
+    if (value === undefined) return undefined
+    const text = typeof value === 'string' ? value.trim().toLowerCase() : value
+    if (text === true || text === 'true') return true
+    if (text === false || text === 'false') return false
+    return this.problem(name, `is ${shown(value)}, and must be true or false`)
+  }
+
   /** Numbers as strings are taken too, as everywhere in Kafka's own configuration. */
   integer(name: string, min: number, max = Number.MAX_SAFE_INTEGER): number | undefined {
     const value = this.values[name]
@@ -168,6 +191,12 @@ function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): 
   const guarantee = entry.choice('guarantee', guarantees)
   const sink = readSink(entry, sinks)
   const shutdownTimeoutMs = entry.integer('shutdown.timeout.ms', 0) ?? 30_000
+  const threads = entry.boolean('threads') ?? true
+  const threadMemoryMb = entry.integer('thread.memory.mb', 16)
+  const restart = {
+    max: entry.integer('restart.max', 0) ?? 10,
+    windowMs: entry.integer('restart.window.ms', 1) ?? 600_000,
+  }
   const flush = {
     records: entry.integer('flush.records', 1),
     bytes: entry.integer('flush.bytes', 1),
@@ -191,6 +220,9 @@ function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): 
     guarantee,
     sink,
     shutdownTimeoutMs,
+    threads,
+    threadMemoryMb,
+    restart,
     flush,
     bufferBytes,
     properties,

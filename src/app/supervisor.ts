@@ -5,14 +5,23 @@
  *                      │  ▲                         └── a worker failed ──▶ stopping ─last worker─▶ failed
  *                      └──┘ no broker: said, tried again (or failed, with `failFast`)
  *
+ * One consumer in it:
+ *
+ *     running ─stop()──────────────────────▶ stopped
+ *        │ ▲ └─ what no restart can cure ──▶ failed     a poison record, a refused store, a setting
+ *  crash │ └──── after a backoff ────┐         ▲
+ *        └─────────────────▶ restarting ───────┘        more often than `restart.max` within `restart.window.ms`
+ *
  * A worker that fails ends all: the others are stopped in good order first, so that what they took is stored and committed.
  */
 import { SluiceError } from '../error.ts'
-import type { Clock } from '../seams/clock.ts'
+import type { Clock, Timer } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
+import { systemRandom, type Random } from '../seams/random.ts'
 import type { Transport } from '../seams/transport.ts'
 import type { ApplicationConf } from './conf.ts'
 import { reachBroker, UnreachableError } from './reach.ts'
+import { Restarts } from './restarts.ts'
 import type { WorkerHandle, WorkerHost } from './worker-host.ts'
 import type { WorkerCounts, WorkerFailure, WorkerMessage } from './worker.ts'
 
@@ -33,9 +42,13 @@ export class ConsumerFailedError extends SluiceError {
 export interface ConsumerStatus {
   readonly application: string
   readonly consumer: string
-  readonly state: 'running' | 'stopped' | 'failed'
+  readonly state: 'running' | 'restarting' | 'stopped' | 'failed'
   readonly partitions: readonly string[]
   readonly counts: WorkerCounts
+  /** Restarts after crashes, since the start. */
+  readonly restarts: number
+  /** What it last crashed or failed with. */
+  readonly lastError: string | undefined
 }
 
 export interface SupervisorOptions {
@@ -44,6 +57,8 @@ export interface SupervisorOptions {
   readonly transport: Transport
   readonly clock: Clock
   readonly logger: Logger
+  /** Spreads restarts. */
+  readonly random?: Random
   /** Fails when no broker can be reached at the start, in place of trying again. */
   readonly failFast?: boolean
   /** How often `onStatus` is called; a consumer's own changes are reported at once. */
@@ -60,11 +75,18 @@ type State =
   | { readonly kind: 'failed' }
 
 interface Slot {
+  readonly application: ApplicationConf
+  readonly restarts: Restarts
   status: ConsumerStatus
   handle: WorkerHandle | undefined
+  /** Until a restart. */
+  timer: Timer | undefined
+  /** What workers counted that have crashed since: a new one begins at zero. */
+  countsBefore: WorkerCounts
 }
 
 const RETRY_MS = 3000
+const noCounts: WorkerCounts = { polled: 0, stored: 0, committed: 0 }
 
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -108,7 +130,12 @@ export class Supervisor {
     if (this.#stopping.signal.aborted) return
     this.#state = { kind: 'stopping' }
     this.#stopping.abort()
-    for (const { handle } of this.#slots) handle?.post({ type: 'stop' })
+    for (const slot of this.#slots) {
+      slot.timer?.cancel()
+      if (slot.status.state === 'restarting') slot.status = { ...slot.status, state: 'stopped' }
+      else slot.handle?.post({ type: 'stop' })
+    }
+    this.#endIfOver()
   }
 
   /** Waits until a broker of every cluster accepts connections. */
@@ -145,17 +172,30 @@ export class Supervisor {
   }
 
   #launch(application: ApplicationConf, consumer: string): void {
+    const { clock, random = systemRandom } = this.#options
     const slot: Slot = {
+      application,
+      restarts: new Restarts(application.restart, clock, random),
       handle: undefined,
+      timer: undefined,
+      countsBefore: noCounts,
       status: {
         application: application.groupId,
         consumer,
         state: 'running',
         partitions: [],
-        counts: { polled: 0, stored: 0, committed: 0 },
+        counts: noCounts,
+        restarts: 0,
+        lastError: undefined,
       },
     }
     this.#slots.push(slot)
+    this.#start(slot)
+  }
+
+  #start(slot: Slot): void {
+    const { application, status } = slot
+    const { consumer } = status
     slot.handle = this.#options.host.launch({ consumer, application }, (message) => this.#receive(slot, message))
   }
 
@@ -171,20 +211,68 @@ export class Supervisor {
         break
       }
       case 'report':
-        slot.status = { ...slot.status, counts: message.counts }
+        this.#count(slot, message.counts)
         break
       case 'stopped':
-        slot.status = { ...slot.status, state: 'stopped', partitions: [], counts: message.counts }
+        this.#count(slot, message.counts)
+        slot.status = { ...slot.status, state: 'stopped', partitions: [] }
         // One that ends by itself has no reader any more (`| head`): the others have none either.
         if (!this.#stopping.signal.aborted) this.stop()
         break
       case 'failed':
-        slot.status = { ...slot.status, state: 'failed', partitions: [], counts: message.counts }
-        this.#failed(new ConsumerFailedError(application, consumer, message.failure))
+        this.#count(slot, message.counts)
+        if (message.failure.isRetriable) this.#crashed(slot, message.failure)
+        else this.#end(slot, message.failure)
         break
+      case 'crashed':
+        this.#crashed(slot, message.failure)
+        break
+      default:
+        message satisfies never
     }
     if (message.type !== 'report') this.#options.onStatus?.(this.consumers)
     this.#endIfOver()
+  }
+
+  #count(slot: Slot, { polled, stored, committed }: WorkerCounts): void {
+    const before = slot.countsBefore
+    const counts = {
+      polled: before.polled + polled,
+      stored: before.stored + stored,
+      committed: before.committed + committed,
+    }
+    slot.status = { ...slot.status, counts }
+  }
+
+  /** Started again after a while, unless it is to stop anyway or has crashed too often. */
+  #crashed(slot: Slot, failure: WorkerFailure): void {
+    const { application, consumer } = slot.status
+    slot.handle = undefined
+    slot.countsBefore = slot.status.counts
+    if (this.#stopping.signal.aborted) return this.#end(slot, failure)
+    const { max, windowMs } = slot.application.restart
+    const waitMs = slot.restarts.next()
+    if (waitMs === undefined) {
+      const often = max === 0 ? '' : ` (restarted ${max} times within ${windowMs / 1000} s)`
+      return this.#end(slot, { ...failure, message: `${failure.message}${often}` })
+    }
+    slot.status = { ...slot.status, state: 'restarting', partitions: [], lastError: failure.message }
+    this.#options.logger.error(
+      { application, consumer, ...(failure.stack === undefined ? {} : { stack: failure.stack }) },
+      `${application} ${consumer} crashed: ${failure.message}. Starting it again in ${(waitMs / 1000).toFixed(1)} s ` +
+        `(${slot.restarts.count} of ${max} within ${windowMs / 1000} s); its partitions wait for it or for another member`,
+    )
+    slot.timer = this.#options.clock.setTimer(waitMs, () => {
+      slot.status = { ...slot.status, state: 'running', restarts: slot.status.restarts + 1 }
+      this.#start(slot)
+      this.#options.onStatus?.(this.consumers)
+    })
+  }
+
+  #end(slot: Slot, failure: WorkerFailure): void {
+    const { application, consumer } = slot.status
+    slot.status = { ...slot.status, state: 'failed', partitions: [], lastError: failure.message }
+    this.#failed(new ConsumerFailedError(application, consumer, failure))
   }
 
   #failed(error: ConsumerFailedError): void {
@@ -201,7 +289,7 @@ export class Supervisor {
 
   #endIfOver(): void {
     if (!this.#stopping.signal.aborted) return
-    if (this.#slots.every(({ status }) => status.state !== 'running')) this.#ended.resolve()
+    if (this.#slots.every(({ status: { state } }) => state === 'stopped' || state === 'failed')) this.#ended.resolve()
   }
 
   async #reportUntilEnded(): Promise<void> {

@@ -1,6 +1,7 @@
 /**
  * Where workers live. The supervisor knows this interface only: a spec goes in, commands go in, messages come out, all of it
- * plain data. `InProcessHost` keeps them in this thread, and clones what passes so that nothing can come to depend on sharing.
+ * plain data. `InProcessHost` keeps them in this thread, and clones what passes so that nothing can come to depend on sharing; `ThreadHost` (thread-host.ts)
+ * gives each a thread of its own.
  */
 import { Worker, type WorkerCommand, type WorkerEnvironment, type WorkerMessage, type WorkerSpec } from './worker.ts'
 
@@ -9,7 +10,7 @@ export interface WorkerHandle {
 }
 
 export interface WorkerHost {
-  /** Starts a worker. The last message is `stopped` or `failed`. */
+  /** Starts a worker. The last message is `stopped`, `failed` or `crashed`. */
   launch(spec: WorkerSpec, onMessage: (message: WorkerMessage) => void): WorkerHandle
 }
 
@@ -25,5 +26,21 @@ export class InProcessHost implements WorkerHost {
       onMessage(structuredClone(message)),
     )
     return { post: (command) => worker.receive(structuredClone(command)) }
+  }
+}
+
+/** Where each worker lives is its application's to say: `threads`. */
+export class ChosenHost implements WorkerHost {
+  readonly #threads: WorkerHost
+  readonly #inProcess: WorkerHost
+
+  constructor(threads: WorkerHost, inProcess: WorkerHost) {
+    this.#threads = threads
+    this.#inProcess = inProcess
+  }
+
+  launch(spec: WorkerSpec, onMessage: (message: WorkerMessage) => void): WorkerHandle {
+    const host = spec.application.threads ? this.#threads : this.#inProcess
+    return host.launch(spec, onMessage)
   }
 }

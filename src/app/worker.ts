@@ -37,6 +37,8 @@ export interface WorkerFailure {
   readonly code: string | undefined
   readonly message: string
   readonly stack: string | undefined
+  /** The same again later can succeed without anybody changing anything. What nobody foresaw counts as such. */
+  readonly isRetriable: boolean
 }
 
 export type WorkerMessage =
@@ -44,6 +46,8 @@ export type WorkerMessage =
   | { readonly type: 'report'; readonly counts: WorkerCounts }
   | { readonly type: 'stopped'; readonly counts: WorkerCounts }
   | { readonly type: 'failed'; readonly counts: WorkerCounts; readonly failure: WorkerFailure }
+  /** Its thread ended without a last word: said by the host in its place. */
+  | { readonly type: 'crashed'; readonly failure: WorkerFailure }
 
 /** What a worker takes from where it runs, in place of being told. */
 export interface WorkerEnvironment {
@@ -161,7 +165,9 @@ async function connect(
 }
 
 function failureOf(error: unknown): WorkerFailure {
-  if (error instanceof SluiceError) return { code: error.code, message: error.message, stack: undefined }
-  if (error instanceof Error) return { code: undefined, message: error.message, stack: error.stack }
-  return { code: undefined, message: String(error), stack: undefined }
+  if (error instanceof SluiceError) {
+    return { code: error.code, message: error.message, stack: undefined, isRetriable: error.retriable }
+  }
+  const stack = error instanceof Error ? error.stack : undefined
+  return { code: undefined, message: error instanceof Error ? error.message : String(error), stack, isRetriable: true }
 }

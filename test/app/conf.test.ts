@@ -31,6 +31,9 @@ await test('conf: one consumer, with defaults', () => {
     guarantee: undefined,
     sink: { type: 'stdout' },
     shutdownTimeoutMs: 30_000,
+    threads: true,
+    threadMemoryMb: undefined,
+    restart: { max: 10, windowMs: 600_000 },
     flush: { records: undefined, bytes: undefined, intervalMs: undefined },
     bufferBytes: 64 * 1024 * 1024,
     properties: {
@@ -166,7 +169,7 @@ const refusals: [name: string, conf: unknown, problems: (string | RegExp)[]][] =
   [
     'a sink that is no object',
     { ...good, sink: 'file' },
-    [/^sink: is "file", and must be an object: \{"type": one of file, sqlite/],
+    [/^sink: is "file", and must be an object: \{"type": one of file, postgres, sqlite/],
   ],
   [
     'an unknown sink',

@@ -6,7 +6,7 @@ import { ConsumerFailedError, Supervisor, type SupervisorOptions } from '../../s
 import type { WorkerHost } from '../../src/app/worker-host.ts'
 import type { WorkerCommand, WorkerMessage, WorkerSpec } from '../../src/app/worker.ts'
 import { UnreachableError } from '../../src/app/reach.ts'
-import { systemClock } from '../../src/seams/clock.ts'
+import { systemClock, type Clock } from '../../src/seams/clock.ts'
 import type { Logger } from '../../src/seams/logger.ts'
 import type { Transport } from '../../src/seams/transport.ts'
 import { sinks } from '../../src/sinks/index.ts'
@@ -94,7 +94,7 @@ await test('supervisor: one that fails stops the others in good order, and then 
   host.workers[0]!.say({
     type: 'failed',
     counts,
-    failure: { code: 'SLUICE_X', message: 'the disk is gone', stack: undefined },
+    failure: { code: 'SLUICE_X', message: 'the disk is gone', stack: undefined, isRetriable: false },
   })
   let isOver = false
   ended.catch(() => (isOver = true))
@@ -119,7 +119,7 @@ await test('supervisor: a second failure is said and does not hide the first', a
   const failure = (message: string) => ({
     type: 'failed' as const,
     counts,
-    failure: { code: 'X', message, stack: undefined },
+    failure: { code: 'X', message, stack: undefined, isRetriable: false },
   })
   for (const [index, { say }] of host.workers.entries()) say(failure(`failure ${index}`))
   await assert.rejects(ended, /failure 0$/)
@@ -168,10 +168,83 @@ await test('supervisor: one that fails while it is launched keeps the others fro
     launched: 0,
     launch(_, say) {
       this.launched++
-      say({ type: 'failed', counts, failure: { code: 'X', message: 'at once', stack: undefined } })
+      say({ type: 'failed', counts, failure: { code: 'X', message: 'at once', stack: undefined, isRetriable: false } })
       return { post() {} }
     },
   }
   await assert.rejects(supervise({ host }).ended, /at once/)
   assert.equal(host.launched, 1)
+})
+
+const crash = (message: string) => ({
+  type: 'crashed' as const,
+  failure: { code: undefined, message, stack: undefined, isRetriable: true },
+})
+
+/** Backoffs end as soon as the loop turns; how long they were to be is kept. */
+function hasty(): { clock: Clock; waits: number[] } {
+  const waits: number[] = []
+  const setTimer: Clock['setTimer'] = (delayMs, callback, options) => {
+    waits.push(delayMs)
+    return systemClock.setTimer(0, callback, options)
+  }
+  return { clock: { ...systemClock, setTimer }, waits }
+}
+
+await test('supervisor: one that crashes is started again alone, after waits that double; its counts go on', async () => {
+  const { clock, waits } = hasty()
+  const { host, supervisor, ended } = supervise({ clock, random: { next: () => 0.5, uuid: () => '' } })
+  await until(() => host.workers.length === 3)
+  waits.length = 0
+  host.workers[0]!.say({ type: 'report', counts })
+  host.workers[0]!.say(crash('a bug'))
+  assert.equal(supervisor.consumers[0]!.state, 'restarting')
+  await until(() => host.workers.length === 4)
+  assert.deepEqual(host.workers[3]!.spec, host.workers[0]!.spec)
+  host.workers[3]!.say({ type: 'report', counts })
+  host.workers[3]!.say(crash('a bug'))
+  await until(() => host.workers.length === 5)
+  assert.deepEqual(waits, [500, 1000])
+  const { state, restarts, lastError, counts: sums } = supervisor.consumers[0]!
+  assert.deepEqual({ state, restarts, lastError }, { state: 'running', restarts: 2, lastError: 'a bug' })
+  assert.deepEqual(sums, { polled: 10, stored: 8, committed: 6 })
+  assert.deepEqual(host.workers[1]!.commands, [])
+  supervisor.stop()
+  await ended
+})
+
+await test('supervisor: a failure that can pass by itself is a crash; too many of them end all', async () => {
+  const { clock } = hasty()
+  const { host, supervisor, ended } = supervise({ clock })
+  const failed: WorkerMessage = { ...crash('too late'), type: 'failed', counts }
+  await until(() => host.workers.length === 3)
+  for (let restart = 0; restart < 10; restart++) {
+    host.workers.at(restart === 0 ? 2 : -1)!.say(failed)
+    await until(() => host.workers.length === 4 + restart)
+  }
+  host.workers.at(-1)!.say(failed)
+  await assert.rejects(
+    ended,
+    /^ConsumerFailedError: one consumer-thread-0: too late \(restarted 10 times within 600 s\)$/,
+  )
+  assert.deepEqual(
+    supervisor.consumers.map(({ state }) => state),
+    ['stopped', 'stopped', 'failed'],
+  )
+})
+
+await test('supervisor: one that waits for its restart is stopped at once; a crash while stopping is a failure', async () => {
+  const waiting = supervise()
+  await until(() => waiting.host.workers.length === 3)
+  waiting.host.workers[0]!.say(crash('a bug'))
+  waiting.supervisor.stop()
+  await waiting.ended
+  assert.equal(waiting.host.workers.length, 3)
+
+  const stopping = supervise()
+  await until(() => stopping.host.workers.length === 3)
+  stopping.host.stopsAtOnce = false
+  stopping.supervisor.stop()
+  for (const { say } of stopping.host.workers) say(crash('a bug'))
+  await assert.rejects(stopping.ended, /many consumer-thread-0: a bug$/)
 })

@@ -1,6 +1,8 @@
 /** `sluice run`: the applications of a consumer.conf, until SIGTERM or SIGINT. */
 import { Command } from 'commander'
 import type { ApplicationConf } from '../../app/conf.ts'
+import type { WorkerHost } from '../../app/worker-host.ts'
+import type { ClientSeams } from '../../client/seams.ts'
 import { CommandError, UsageError } from '../exit.ts'
 import { createLogger, type LogLevel } from '../logger.ts'
 import { withLog } from '../options.ts'
@@ -55,19 +57,15 @@ async function readConf(path: string, { bootstrapServer }: RunOptions): Promise<
 }
 
 async function supervise(applications: readonly ApplicationConf[], options: RunOptions): Promise<void> {
-  const [{ Supervisor, ConsumerFailedError }, { InProcessHost }, { sinks }, { systemSeams }, { systemDisk }, logger] =
-    await Promise.all([
-      import('../../app/supervisor.ts'),
-      import('../../app/worker-host.ts'),
-      import('../../sinks/index.ts'),
-      import('../../client/seams.ts'),
-      import('../../seams/disk.ts'),
-      createLogger(options.logLevel, options.logFormat),
-    ])
+  const [{ Supervisor, ConsumerFailedError }, { systemSeams }, logger] = await Promise.all([
+    import('../../app/supervisor.ts'),
+    import('../../client/seams.ts'),
+    createLogger(options.logLevel, options.logFormat),
+  ])
   const seams = systemSeams({ logger })
   const supervisor = new Supervisor({
     applications,
-    host: new InProcessHost({ seams, disk: systemDisk, sinks }),
+    host: await hostOf(seams, options),
     transport: seams.transport,
     clock: seams.clock,
     logger,
@@ -99,6 +97,19 @@ async function supervise(applications: readonly ApplicationConf[], options: RunO
     isOver()
   }
   sayBye()
+}
+
+async function hostOf(seams: ClientSeams, { logLevel }: RunOptions): Promise<WorkerHost> {
+  const [{ ChosenHost, InProcessHost }, { ThreadHost }, { sinks }, { systemDisk }] = await Promise.all([
+    import('../../app/worker-host.ts'),
+    import('../../app/thread-host.ts'),
+    import('../../sinks/index.ts'),
+    import('../../seams/disk.ts'),
+  ])
+  return new ChosenHost(
+    new ThreadHost({ logger: seams.logger, logLevel, stdout: process.stdout }),
+    new InProcessHost({ seams, disk: systemDisk, sinks }),
+  )
 }
 
 /** Whoever read standard output may have gone: that was no failure. */

@@ -1,0 +1,78 @@
+/**
+ * The program of a worker's thread, and nothing else: never imported, only started (thread-host.ts). Puts together what a worker needs where there is no command
+ * line: a logger and a standard output that are the main thread's.
+ */
+import { Writable } from 'node:stream'
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemSeams } from '../client/seams.ts'
+import { systemDisk } from '../seams/disk.ts'
+import type { Logger } from '../seams/logger.ts'
+import { createSinkRegistry } from '../sinks/registry.ts'
+import type { SinkRegistry } from '../sinks/sink.ts'
+import { stdoutSinkTo } from '../sinks/stdout.ts'
+import type { FromThread, LogLevel, ThreadStart, ToThread } from './thread-messages.ts'
+import { Worker } from './worker.ts'
+
+const port = parentPort!
+const start = workerData as ThreadStart
+const post = (message: FromThread) => port.postMessage(message)
+
+const levels: readonly (LogLevel | 'silent')[] = ['debug', 'info', 'warn', 'error', 'silent']
+
+function logAt(level: LogLevel): Logger[LogLevel] {
+  if (levels.indexOf(level) < levels.indexOf(start.logLevel)) return () => {}
+  return (fields, text) => {
+    try {
+      post({ type: 'log', level, fields, text })
+    } catch {
+      // A field that cannot be cloned (a function, a socket) must not cost the line.
+      post({ type: 'log', level, fields: {}, text })
+    }
+  }
+}
+
+const printing = new Map<number, (error?: Error) => void>()
+let prints = 0
+
+/** Resolves a write when the main thread's standard output has taken it. */
+const stdout = new Writable({
+  decodeStrings: false,
+  // A failed write fails by itself; the stream stays for the sink to decide.
+  autoDestroy: false,
+  write(text: string, _encoding, done) {
+    const id = ++prints
+    printing.set(id, done)
+    post({ type: 'print', id, text })
+  },
+})
+
+port.on('message', (message: ToThread) => {
+  switch (message.type) {
+    case 'command':
+      return worker.receive(message.command)
+    case 'printed': {
+      const done = printing.get(message.id)
+      printing.delete(message.id)
+      return done?.(message.error && Object.assign(new Error(message.error.message), { code: message.error.code }))
+    }
+    default:
+      return message satisfies never
+  }
+})
+
+async function sinksOf({ sinksModule }: ThreadStart): Promise<SinkRegistry> {
+  const { sinks } = (await import(sinksModule ?? sinksUrl)) as { sinks: SinkRegistry }
+  const others = sinks.definitions.filter(({ name }) => name !== 'stdout')
+  return createSinkRegistry([...others, stdoutSinkTo(() => stdout)])
+}
+
+const sinksUrl = import.meta.url.endsWith('.ts')
+  ? new URL('../sinks/index.ts', import.meta.url).href
+  : new URL('../sinks/index.js', import.meta.url).href
+
+const seams = systemSeams({
+  logger: { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
+})
+const worker = new Worker(start.spec, { seams, disk: systemDisk, sinks: await sinksOf(start) }, (message) =>
+  post({ type: 'message', message }),
+)
