@@ -3,7 +3,7 @@
  *
  *     full request, epoch 0 ── session id given ──▶ incremental requests, epoch 1, 2, 3 … (then 1 again)
  *          ▲  ▲── no session id: every request is a full one
- *          └── an error of the session, a lost request, names instead of topic ids
+ *          └── an error of the session, a lost request, names instead of topic ids, a topic of another id
  */
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 
@@ -41,7 +41,12 @@ export class FetchSession {
   /** The request for these partitions. Exactly one may be on its way; its outcome has to be told before the next. */
   next(wanted: readonly FetchPartition[]): SessionRequest {
     const usesTopicIds = wanted.every(({ topicId }) => topicId !== undefined)
-    if (usesTopicIds !== this.#usesTopicIds) this.lost()
+    // Before version 13 topics go by their names, and a broker would forget the new topic together with the old one.
+    const isRecreated = ({ topicId, ...one }: FetchPartition) => {
+      const before = this.#partitions.get(one)
+      return before !== undefined && before.topicId !== topicId
+    }
+    if (usesTopicIds !== this.#usesTopicIds || wanted.some(isRecreated)) this.lost()
     this.#usesTopicIds = usesTopicIds
     const sessionId = this.#sessionId
     const sessionEpoch = this.#nextEpoch
@@ -51,10 +56,7 @@ export class FetchSession {
       return { sessionId, sessionEpoch, partitions: wanted, forgotten: [], usesTopicIds }
     }
     const partitions = wanted.filter((one) => !isSame(before.get(one), one))
-    const forgotten = [...before.values()].filter((one) => {
-      const now = this.#partitions.get(one)
-      return now === undefined || now.topicId !== one.topicId
-    })
+    const forgotten = [...before.values()].filter((one) => !this.#partitions.has(one))
     return { sessionId, sessionEpoch, partitions, forgotten, usesTopicIds }
   }
 
@@ -93,7 +95,6 @@ function isSame(before: FetchPartition | undefined, now: FetchPartition): boolea
     before.fetchOffset === now.fetchOffset &&
     before.currentLeaderEpoch === now.currentLeaderEpoch &&
     before.lastFetchedEpoch === now.lastFetchedEpoch &&
-    before.partitionMaxBytes === now.partitionMaxBytes &&
-    before.topicId === now.topicId
+    before.partitionMaxBytes === now.partitionMaxBytes
   )
 }

@@ -63,15 +63,11 @@ test('a topic without an id ends the session that named topics by id', () => {
   assert.deepEqual([next.usesTopicIds, next.sessionEpoch, next.partitions.length], [false, 0, 2])
 })
 
-test('a topic that was created anew is forgotten under its old id', () => {
+/** By name, the broker would remove what the same request names: seen with Apache Kafka 2.8.2, where the new topic was never read. */
+test('a topic that was created anew begins a new session, which forgets nothing by its name', () => {
   const session = established()
   const next = session.next([one(0, 0, { topicId: 'new' }), one(1)])
-  assert.deepEqual(
-    next.partitions.map(({ topicId }) => topicId),
-    ['new'],
-  )
-  assert.deepEqual(
-    next.forgotten.map(({ topicId }) => topicId),
-    ['id'],
-  )
+  assert.deepEqual([next.sessionId, next.sessionEpoch], [7, 0])
+  assert.deepEqual(numbers(next.partitions), [0, 1])
+  assert.deepEqual(next.forgotten, [])
 })
