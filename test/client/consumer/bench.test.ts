@@ -1,6 +1,7 @@
-/** Runs the consumer's benchmark with tiny numbers, so that it does not rot. It measures nothing here. */
+/** Runs the consumer's benchmarks with tiny numbers, so that they do not rot. They measure nothing here. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { benchCommit } from '../../../bench/commit.ts'
 import { benchConsume } from '../../../bench/consume.ts'
 import { startBroker } from '../../../src/testing/index.ts'
 
@@ -21,4 +22,21 @@ test('bench/consume: drains, polls and looks at values', async (t) => {
     ['raw drain', 'poll', 'values'],
   )
   assert.equal(lines.length, 4)
+})
+
+test('bench/commit: each way to commit', async (t) => {
+  const broker = await startBroker()
+  t.after(() => broker.stop())
+  const lines: string[] = []
+  const rates = await benchCommit({
+    bootstrapServers: broker.bootstrapServers,
+    records: 400,
+    rounds: 1,
+    print: (line) => void lines.push(line),
+  })
+  assert.deepEqual(
+    rates.map(({ strategy }) => strategy),
+    ['record', 'poll', 'async'],
+  )
+  assert.equal(lines.length, 3)
 })
