@@ -1,6 +1,7 @@
 /** A member of a group whose handler blocks the event loop at the first batch. Arguments: client, servers, topic, milliseconds. Prints its outcome as JSON. */
 import { Kafka, logLevel } from 'kafkajs'
 import { Consumer } from '../../src/client/consumer/index.ts'
+import { until } from '../support/until.ts'
 
 const [client, bootstrapServers, topic, blockMs] = process.argv.slice(2) as [string, string, string, string]
 
@@ -46,7 +47,8 @@ async function kafkajs(): Promise<void> {
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
   await consumer.run({
     autoCommit: false,
-    async eachBatch({ batch, heartbeat }) {
+    async eachBatch(payload) {
+      const { batch } = payload
       for (const { offset } of batch.messages) offsets.push(Number(offset))
       if (!blocked) {
         blocked = true
@@ -54,7 +56,7 @@ async function kafkajs(): Promise<void> {
       }
       const next = String(Number(batch.lastOffset()) + 1)
       try {
-        await heartbeat()
+        await payload.heartbeat()
         await consumer.commitOffsets([{ topic, partition: batch.partition, offset: next }])
       } catch (error) {
         commitError = (error as Error).message
@@ -65,8 +67,7 @@ async function kafkajs(): Promise<void> {
   })
   await done
   // Let it join again, if it was put out.
-  const until = Date.now() + 20_000
-  while (commitError !== null && joins < 2 && Date.now() < until) await new Promise((wake) => setTimeout(wake, 100))
+  await until(() => commitError === null || joins > 1)
   await consumer.disconnect()
 }
 

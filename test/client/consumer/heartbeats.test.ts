@@ -92,6 +92,7 @@ test('max.poll.interval.ms alone judges a stuck handler: the member leaves while
   await once(other, 'message')
   // The other member can be assigned the partition only when this one has left: its session would last for a minute.
   const state = new Int32Array(new SharedArrayBuffer(4))
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
   other.postMessage(state)
   Atomics.wait(state, 0, 0, 30_000)
   assert.equal(Atomics.load(state, 0), 1, 'the other member owns the partition')
@@ -117,6 +118,7 @@ test('consumers in other threads use the one heartbeat thread of the process', a
     workers.map(async (worker) => {
       await once(worker, 'message')
       const state = new Int32Array(new SharedArrayBuffer(4))
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
       worker.postMessage(state)
       await until(() => Atomics.load(state, 0) === 1)
     }),

@@ -9,6 +9,7 @@ const consumer = new Consumer({
   'group.id': group,
   'heartbeat.interval.ms': 100,
 })
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
 parentPort!.postMessage('ready')
 const [state] = (await once(parentPort!, 'message')) as [Int32Array<SharedArrayBuffer>]
 consumer.subscribe([topic])

@@ -165,7 +165,7 @@ export class Coordinator {
     this.#world.after(REBALANCE_MS, () => {
       if (this.#state !== 'preparing' || this.#round !== round) return
       // Who has not joined by now is out.
-      for (const { id, join } of [...this.#members.values()]) if (!join) this.#remove(id)
+      for (const { id, join } of this.#members.values()) if (!join) this.#remove(id)
       this.#completeIfAllJoined()
     })
     this.#completeIfAllJoined()
@@ -201,13 +201,13 @@ export class Coordinator {
     this.#world.after(REBALANCE_MS, () => {
       // A leader that never syncs holds up the group: it is put out.
       if (this.#state !== 'completing' || this.#generationId !== generation) return
-      for (const { id, sync } of [...this.#members.values()]) if (!sync) this.#remove(id)
+      for (const { id, sync } of this.#members.values()) if (!sync) this.#remove(id)
       this.#prepare()
     })
   }
 
   #expireSessions(): void {
-    for (const member of [...this.#members.values()]) {
+    for (const member of this.#members.values()) {
       if (member.join || this.#world.nowMs - member.heardMs < SESSION_MS) continue
       this.#remove(member.id)
       this.#lostMember()
