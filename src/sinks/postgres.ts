@@ -306,9 +306,18 @@ export class PostgresSink implements Sink {
       if (!session.isBroken) await session.query('ROLLBACK')
       return false
     }
-    if (await this.#moveOffset(session, partition)) await this.#commit(session, partition, signal)
-    else await this.#settle(session, partition)
-    return true
+    if (!(await this.#moveOffset(session, partition))) {
+      await this.#settle(session, partition)
+      return true
+    }
+    try {
+      await this.#commit(session, partition, signal)
+      return true
+    } catch (error) {
+      // A deferred constraint: which record it is about is found out by the other way.
+      if (isDataError(error)) return false
+      throw error
+    }
   }
 
   async #store(session: Session, partition: Partition, signal: AbortSignal): Promise<void> {

@@ -20,6 +20,10 @@ import { PASSWORD, query, startPostgres } from './postgres.ts'
 const KILLS = 10
 const PARTITIONS = 4
 const KEYS = 500
+const SESSION_TIMEOUT_MS = 1500
+/** Longer than the session: its partitions go to the other process, and it comes back beside it. */
+const stoppedMs = 2 * SESSION_TIMEOUT_MS
+const besideMs = 500
 
 test('postgres: ten kills of `sluice run`, three of the server, a stopped process: each record once', async (t) => {
   const random = seededRandom(11)
@@ -39,7 +43,7 @@ test('postgres: ten kills of `sluice run`, three of the server, a stopped proces
     topic: 'flights',
     'bootstrap.servers': bootstrapServers,
     value: 'json',
-    'session.timeout.ms': 1500,
+    'session.timeout.ms': SESSION_TIMEOUT_MS,
     'heartbeat.interval.ms': 300,
     'auto.commit.interval.ms': 200,
   }
@@ -75,9 +79,9 @@ test('postgres: ten kills of `sluice run`, three of the server, a stopped proces
     assert.ok(!process.isOver, `a process ended by itself:\n${process.stderr}\n${process.stdout}`)
     if (kill === 5) {
       process.kill('SIGSTOP')
-      await sleep(3000)
+      await sleep(stoppedMs)
       process.kill('SIGCONT')
-      await sleep(500)
+      await sleep(besideMs)
     }
     process.kill('SIGKILL')
     said += (await process.ended).stderr + process.stdout
