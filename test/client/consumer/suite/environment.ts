@@ -3,11 +3,11 @@
  * (test/client/consumer/) and over Apache Kafka (test/compat/). A case makes its own topics and groups and never looks at others'.
  */
 import { test, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Cluster } from '../../../../src/client/cluster.ts'
 import { parseAdminConfig, type PropertyBag } from '../../../../src/client/config.ts'
 import { Consumer, type ConsumerRecords } from '../../../../src/client/consumer/index.ts'
 import { Producer } from '../../../../src/client/producer/index.ts'
+import { withRetries } from '../../../../src/client/retry.ts'
 import { type ClientSeams, systemSeams } from '../../../../src/client/seams.ts'
 import { createPartitions, createTopics, deleteRecords, deleteTopics } from '../../../../src/protocol/messages/index.ts'
 import { codeOf, KafkaError } from '../../../../src/protocol/error-codes.ts'
@@ -166,16 +166,10 @@ export class Fixture {
 }
 
 /** Once more when the node has just gone: suites also run while nodes are restarted. */
-async function retried<T>(cluster: Cluster, send: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await send()
-    } catch (error) {
-      if (!(error as { retriable?: boolean }).retriable || attempt === 50) throw error
-      await sleep(200)
-      await cluster.refreshMetadata().catch(() => {})
-    }
-  }
+function retried<T>(cluster: Cluster, send: () => Promise<T>): Promise<T> {
+  const refresh = () => cluster.refreshMetadata().catch(() => {})
+  const limits = { doing: 'A request of the test itself', timeoutMs: 30_000, onRetry: refresh }
+  return withRetries(cluster.seams, cluster.config, limits, send)
 }
 
 function throwCode(code: number, doing: string): void {
