@@ -64,7 +64,16 @@ function parseYaml(text: string): { values: unknown; problems: (ConfProblem & { 
   const document = parseDocument(text, { lineCounter, prettyErrors: false })
   const problems = document.errors.map((error) => {
     const { line, col } = lineCounter.linePos(error.pos[0])
-    return { code: error.code, path: `line ${line}, column ${col}`, message: error.message }
+    // Some messages end with the text that was met, which may be a secret.
+    const message = error.message.replace(/(?<! ): .*$/s, '')
+    return { code: error.code, path: `line ${line}, column ${col}`, message }
   })
-  return { values: problems.length > 0 ? undefined : document.toJS(), problems }
+  if (problems.length > 0) return { values: undefined, problems }
+  try {
+    return { values: document.toJS(), problems }
+  } catch (error) {
+    // Found only when values are made of it: an alias without its anchor.
+    const message = (error as Error).message.replace(/(?<! ): .*$/s, '')
+    return { values: undefined, problems: [{ code: 'VALUES', path: '', message }] }
+  }
 }

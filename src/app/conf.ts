@@ -12,9 +12,11 @@ import { nearestName, parseConsumerConfig, type PropertyBag, type PropertyValue 
 import { ConfigError } from '../client/errors.ts'
 import { consumerProperties } from '../client/properties.ts'
 import { guarantees, type Guarantee, SinkOptionsError, type SinkRegistry, type ValueType } from '../sinks/sink.ts'
+import { type ReferenceSources, resolveReferences, step } from './conf-references.ts'
 import { parseConfText } from './conf-text.ts'
 import { ConfError, type ConfProblem } from './errors.ts'
 import type { RestartBound } from './restarts.ts'
+import { isSecretName, redactor, secretsIn } from './secrets.ts'
 
 export type CommitStrategy = 'auto' | 'sync' | 'async' | 'record'
 
@@ -46,12 +48,16 @@ export interface ApplicationConf {
   readonly bufferBytes: number
   /** Properties of the consumer, Java's names, defaults of applications filled in. */
   readonly properties: PropertyBag
+  /** Texts out of the conf that nobody may read: never printed, and searched for in what is. */
+  readonly secrets: readonly string[]
 }
 
 export interface ConfOptions {
   readonly sinks: SinkRegistry
   /** Properties for every application that does not say them itself. */
   readonly defaults?: PropertyBag
+  /** Where `${NAME}` and `${file:/path}` are looked up. Without it, nothing is set and no file can be read. */
+  readonly references?: ReferenceSources
 }
 
 /** The names of an application's own, which are no properties of Java's. */
@@ -88,14 +94,35 @@ export function parseConf(text: string, file: string, options: ConfOptions): rea
 /** The same for values that have been parsed already. */
 export function checkConf(values: unknown, file: string, options: ConfOptions): readonly ApplicationConf[] {
   const problems: ConfProblem[] = []
-  const entries = Array.isArray(values) ? values : [values]
+  const resolved = resolveReferences(values, options.references ?? noReferences, problems)
+  const entries = Array.isArray(resolved.values) ? resolved.values : [resolved.values]
   if (entries.length === 0) problems.push({ path: '', message: 'is an empty list: at least one application is needed' })
   const applications = entries.map((entry, index) => {
     const reader = new EntryReader(entry, Array.isArray(values) ? `[${index}]` : '', problems)
     return readApplication(reader, options)
   })
-  if (problems.length > 0) throw new ConfError(file, problems)
-  return applications.map((application) => application!)
+  const secrets = [...secretsIn(resolved.secrets, () => true), ...secretsIn(resolved.values, isNearSecret)]
+  for (const secret of resolved.secrets) secrets.push(secret)
+  if (problems.length > 0) {
+    const redact = redactor(secrets)
+    throw new ConfError(
+      file,
+      problems.map(({ path, message }) => ({ path, message: redact(message) })),
+    )
+  }
+  return applications.map((application) => ({ ...application!, secrets }))
+}
+
+const noReferences: ReferenceSources = {
+  env: {},
+  readText: () => {
+    throw new Error('files are not read here')
+  },
+}
+
+/** A name with a typing error in it still holds what it was meant to hold. */
+function isNearSecret(name: string): boolean {
+  return isSecretName(nearestName(name, knownNames) ?? '')
 }
 
 /** How a value is shown in a message: short, and never whole secrets or pages. */
@@ -132,9 +159,7 @@ class EntryReader {
 
   at(name: string): string {
     if (name === '') return this.path
-    // A name with dots of its own stands in quotes, so that the place can be read in one way only.
-    const step = /^\w+$/.test(name) ? `.${name}` : `["${name}"]`
-    return this.path === '' && step.startsWith('.') ? name : `${this.path}${step}`
+    return step(this.path, name)
   }
 
   problem(name: string, message: string): undefined {
@@ -226,6 +251,7 @@ function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): 
     flush,
     bufferBytes,
     properties,
+    secrets: [],
   }
 }
 

@@ -42,6 +42,7 @@ await test('conf: one consumer, with defaults', () => {
       'group.id': 'hadoop-consumers',
       'enable.auto.commit': false,
     },
+    secrets: [],
   })
 })
 

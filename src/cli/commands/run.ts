@@ -13,6 +13,7 @@ interface RunOptions {
   readonly path?: string
   readonly bootstrapServer?: string
   readonly check?: boolean
+  readonly printConfig?: boolean
   readonly failFast?: boolean
   readonly json?: boolean
   readonly logLevel: LogLevel
@@ -26,6 +27,10 @@ export function runCommand(): Command {
     .option('--path <conf>', 'the file, in place of the argument')
     .option('--bootstrap-server <host:port,…>', 'where the cluster is, for applications that do not say it')
     .option('--check', 'check the file and print what it says, without running it')
+    .option(
+      '--print-config',
+      'print every setting that holds, defaults included and secrets hidden, without running it',
+    )
     .option('--json', 'with --check, print JSON in place of a table')
     .option('--fail-fast', 'fail when no broker can be reached, in place of trying again')
   return withLog(command).action(run)
@@ -38,12 +43,14 @@ async function run(file: string | undefined, options: RunOptions): Promise<void>
     throw new UsageError(`two files are named: ${file} and ${options.path}`)
   }
   const applications = await readConf(path, options)
+  if (options.printConfig) return printEffective(applications)
   if (options.check) return printApplications(applications, path, options)
   await supervise(applications, options)
 }
 
 async function readConf(path: string, { bootstrapServer }: RunOptions): Promise<readonly ApplicationConf[]> {
-  const [{ readFile }, { parseConf }, { sinks }] = await Promise.all([
+  const [{ readFileSync }, { readFile }, { parseConf }, { sinks }] = await Promise.all([
+    import('node:fs'),
     import('node:fs/promises'),
     import('../../app/conf.ts'),
     import('../../sinks/index.ts'),
@@ -53,15 +60,19 @@ async function readConf(path: string, { bootstrapServer }: RunOptions): Promise<
     throw new CommandError(`cannot read ${path}: ${reason}`, error)
   })
   const defaults = bootstrapServer === undefined ? {} : { 'bootstrap.servers': bootstrapServer }
-  return parseConf(text, path, { sinks, defaults })
+  const references = { env: process.env, readText: (file: string) => readFileSync(file, 'utf8') }
+  return parseConf(text, path, { sinks, defaults, references })
 }
 
 async function supervise(applications: readonly ApplicationConf[], options: RunOptions): Promise<void> {
-  const [{ Supervisor, ConsumerFailedError }, { systemSeams }, logger] = await Promise.all([
+  const [{ Supervisor, ConsumerFailedError }, { systemSeams }, secrets, log] = await Promise.all([
     import('../../app/supervisor.ts'),
     import('../../client/seams.ts'),
+    import('../../app/secrets.ts'),
     createLogger(options.logLevel, options.logFormat),
   ])
+  const redact = secrets.redactor(applications.flatMap((application) => application.secrets))
+  const logger = secrets.redactingLogger(log, redact)
   const seams = systemSeams({ logger })
   const supervisor = new Supervisor({
     applications,
@@ -92,7 +103,7 @@ async function supervise(applications: readonly ApplicationConf[], options: RunO
     await supervisor.run()
   } catch (error) {
     if (error instanceof ConsumerFailedError && error.detail) logger.error({}, error.detail)
-    throw error
+    throw secrets.redactError(error, redact)
   } finally {
     isOver()
   }
@@ -118,24 +129,24 @@ function sayBye(): void {
   print('Bye')
 }
 
-/** What is printed ends up in logs and tickets. */
-function withoutSecrets(application: ApplicationConf): ApplicationConf {
-  const hidden = (values: Readonly<Record<string, unknown>>) =>
-    Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [
-        name,
-        /password|secret|jaas|token/i.test(name) ? '(hidden)' : value,
-      ]),
-    )
-  return {
-    ...application,
-    sink: hidden(application.sink),
-    properties: hidden(application.properties) as ApplicationConf['properties'],
-  }
+async function printEffective(applications: readonly ApplicationConf[]): Promise<void> {
+  const [{ effectiveConf }, { sinks }] = await Promise.all([
+    import('../../app/effective-conf.ts'),
+    import('../../sinks/index.ts'),
+  ])
+  printJson(applications.map((application) => effectiveConf(application, sinks)))
 }
 
-function printApplications(applications: readonly ApplicationConf[], path: string, { json }: RunOptions): void {
-  if (json) return printJson(applications.map(withoutSecrets))
+async function printApplications(
+  applications: readonly ApplicationConf[],
+  path: string,
+  { json }: RunOptions,
+): Promise<void> {
+  if (json) {
+    const { redactor, withoutSecrets } = await import('../../app/secrets.ts')
+    // What is printed ends up in logs and tickets.
+    return printJson(applications.map(({ secrets, ...shown }) => withoutSecrets(shown, redactor(secrets))))
+  }
   printRows(
     applications.map((application) => ({
       group: application.groupId,
