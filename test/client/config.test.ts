@@ -48,7 +48,10 @@ test('config: every problem is said at once', () => {
   assert.match(problems[2]!, /^fetch\.min\.bytes 1\.5 must be a whole number$/)
   assert.match(problems[3]!, /^isolation\.level "dirty" must be one of read_committed, read_uncommitted$/)
   assert.match(problems[4]!, /^check\.crcs "yes" must be true or false$/)
-  assert.match(problems[5]!, /^auto\.offset\.reset "newest" must be one of latest, earliest, none, by_duration:<duration>$/)
+  assert.match(
+    problems[5]!,
+    /^auto\.offset\.reset "newest" must be one of latest, earliest, none, by_duration:<duration>$/,
+  )
   assert.match(problems[6]!, /^bootstrap\.servers is missing/)
 })
 
