@@ -68,6 +68,8 @@ export class Cluster {
   #allowAutoTopicCreation = false
   #ageTimer: Timer | undefined
   #staleLoop: Promise<void> | undefined
+  /** Said since the last answer was taken in: what that answer told does not settle it. */
+  #isStale = false
   #refreshedMs = Number.NEGATIVE_INFINITY
   #triedSinceMs: number | undefined
 
@@ -199,10 +201,18 @@ export class Cluster {
     })
   }
 
-  /** Metadata are known to be wrong: fetches them in the background, with backoff, until it succeeds. */
+  /**
+   * Metadata are known to be wrong: fetches them in the background, with backoff, until it succeeds. Whoever finds an answer no better
+   * (still no leader) says so again, even from within a listener: then it is fetched once more.
+   */
   markStale(): void {
+    this.#isStale = true
     if (this.isClosed || this.#staleLoop) return
-    this.#staleLoop = this.#refreshUntilFresh().finally(() => (this.#staleLoop = undefined))
+    this.#staleLoop = this.#refreshUntilFresh().finally(() => {
+      this.#staleLoop = undefined
+      // A listener's "still stale" comes before this line: without asking here nobody would fetch again.
+      if (this.#isStale) this.markStale()
+    })
   }
 
   /** Calls `listener` after every response with metadata. Returns what ends that. */
@@ -310,6 +320,7 @@ export class Cluster {
     this.metadata.apply(response, { everyTopic: topics === null })
     this.#sayMissing(topics ?? [])
     this.#scheduleRefresh()
+    this.#isStale = false
     for (const listener of this.#listeners) listener(this.metadata)
   }
 

@@ -69,10 +69,10 @@ export class ClusterMetadata {
     return this.topics.get(topic)?.partitions[partition]
   }
 
-  /** undefined while the partition is not known or has no leader. */
+  /** undefined while the partition is not known or has no leader, or one whose address no broker tells (it is down: Java's view too). */
   leader({ topic, partition }: { topic: string; partition: number }): LeaderAndEpoch | undefined {
     const found = this.partition(topic, partition)
-    if (!found || found.leader < 0) return undefined
+    if (!found || found.leader < 0 || !this.brokers.has(found.leader)) return undefined
     return { nodeId: found.leader, leaderEpoch: found.leaderEpoch }
   }
 
