@@ -16,15 +16,27 @@ const words = process.argv.slice(2)
 
 function ensureKcat(): void {
   if (spawnSync('kcat', ['-V']).status === 0) return
-  for (const args of [['update', '-qq'], ['install', '-y', '-qq', '--no-install-recommends', 'kcat']]) {
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', 'kcat'],
+  ]) {
     spawnSync('apt-get', args, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
   }
-  if (spawnSync('kcat', ['-V']).status !== 0) throw new Error('kcat is missing and could not be installed: install it (apt-get install kcat), then run this again')
+  if (spawnSync('kcat', ['-V']).status !== 0)
+    throw new Error(
+      'kcat is missing and could not be installed: install it (apt-get install kcat), then run this again',
+    )
 }
 
 ensureKcat()
 await kafkaClassPath()
-const files = globSync('test/**/*.compat.ts', { cwd: root }).sort().filter((file) => words.every((word) => file.includes(word)))
+const files = globSync('test/**/*.compat.ts', { cwd: root })
+  .sort()
+  .filter((file) => words.every((word) => file.includes(word)))
 if (files.length === 0) throw new Error(`no *.compat.ts matches ${words.join(' ')}`)
-const child = spawn(process.execPath, ['--test', '--test-concurrency=1', '--test-timeout=600000', ...files.map((file) => join(root, file))], { cwd: root, stdio: 'inherit' })
+const child = spawn(
+  process.execPath,
+  ['--test', '--test-concurrency=1', '--test-timeout=600000', ...files.map((file) => join(root, file))],
+  { cwd: root, stdio: 'inherit' },
+)
 child.once('exit', (code) => (process.exitCode = code ?? 1))

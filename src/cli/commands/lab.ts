@@ -20,7 +20,7 @@ export function labCommand(): Command {
     .option(
       '--records <n>',
       'how many records (default: each experiment has its own number)',
-      wholeNumber(4, 1_000_000),
+      wholeNumber(4, 10_000),
     )
     .option('--partitions <n,…>', 'rebalance: the numbers of partitions to measure', partitionCounts)
     .option('--csv <file>', 'save-metric: the file to append to')

@@ -19,7 +19,7 @@ export interface AsyncCommitterOptions extends GroupOptions {
 }
 
 export async function asyncCommitter(link: ChildLink, options: AsyncCommitterOptions): Promise<void> {
-  const consumer = groupConsumer({ ...options, properties: { 'max.poll.records': options.records / 2 } })
+  const consumer = groupConsumer({ ...options, properties: { 'max.poll.records': Math.ceil(options.records / 2) } })
   consumer.subscribe([options.topic])
   let sequence = 0
   let held: { offsets: [TopicPartition, OffsetAndMetadata][]; sequence: number } | undefined

@@ -26,8 +26,8 @@ async function killed(lab: Lab, offsets: 'in Kafka' | 'in the store', way: strin
   try {
     await lab.produce(place.topic, records)
     const database = join(directory, 'store.db')
-    const options = { ...place, database, offsets, properties: { 'max.poll.records': records / 2 } }
-    const dying = lab.child('first', 'storeReader', { ...options, haltAt: (records * 3) / 4 })
+    const options = { ...place, database, offsets, properties: { 'max.poll.records': Math.ceil(records / 2) } }
+    const dying = lab.child('first', 'storeReader', { ...options, haltAt: Math.ceil((records * 3) / 4) })
     await dying.reached('halt')
     lab.say(`It is in the midst of its second poll; process ${dying.pid} gets SIGKILL.`)
     await dying.kill('SIGKILL')

@@ -7,7 +7,7 @@ export const syncCommit: Experiment = {
   summary: 'commitSync after the work repeats a part, before the work loses it',
   async run(lab) {
     const records = lab.settings.records ?? 100
-    const properties = { 'max.poll.records': records / 2 }
+    const properties = { 'max.poll.records': Math.ceil(records / 2) }
     const haltAt = Math.ceil((records * 3) / 4)
     for (const [commit, way] of [
       ['after', 'commitSync() after the work'],

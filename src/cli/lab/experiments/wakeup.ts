@@ -7,8 +7,8 @@ export const wakeup: Experiment = {
   summary: 'SIGTERM against SIGKILL at record 150 of a poll of 101 to 200: repeated 0 against 50',
   async run(lab) {
     const records = lab.settings.records ?? 200
-    const properties = { 'max.poll.records': records / 2 }
-    const haltAt = (records * 3) / 4
+    const properties = { 'max.poll.records': Math.ceil(records / 2) }
+    const haltAt = Math.ceil((records * 3) / 4)
     for (const [signal, way] of [
       ['SIGTERM', 'SIGTERM: wakeup(), commitSync(), close()'],
       ['SIGKILL', 'SIGKILL: nothing can be done'],
