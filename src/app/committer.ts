@@ -83,12 +83,13 @@ export class Committer {
     })
   }
 
-  async now(offsets: readonly PartitionOffset[], limits: CallLimits): Promise<void> {
+  /** `isLast`: nobody commits these partitions again after this, so that an abort too is worth a word. */
+  async now(offsets: readonly PartitionOffset[], limits: CallLimits, isLast = false): Promise<void> {
     try {
       if (offsets.length > 0) await this.#port.commitSync(offsets, limits)
       this.#note(offsets)
     } catch (error) {
-      this.#failed(offsets, error as Error)
+      this.#failed(offsets, error as Error, isLast)
     } finally {
       this.#lastAt = this.#clock.monotonic()
       this.releaseWaiters()
@@ -116,14 +117,14 @@ export class Committer {
     }
   }
 
-  #failed(offsets: readonly PartitionOffset[], error: Error): void {
+  #failed(offsets: readonly PartitionOffset[], error: Error, isLast = false): void {
     const names = offsets.map(({ topicPartition, offset }) => `${topicPartitionKey(topicPartition)} to ${offset}`)
     const then = this.isMirror
       ? 'The store has them; only lag tools will see it later'
       : 'They are stored; without a later commit the next owner stores them again'
     const message = `committing ${names.join(', ')} failed: ${error.message}. ${then}`
     // Everyday life: a rebalance begins, or the end does, and each commits again before partitions are given away.
-    if (error instanceof RebalanceInProgressError || error instanceof AbortedError)
+    if (error instanceof RebalanceInProgressError || (error instanceof AbortedError && !isLast))
       this.#logger.debug({ consumer: this.#consumer }, message)
     else this.#logger.warn({ consumer: this.#consumer }, message)
   }

@@ -521,7 +521,7 @@ export class Pipeline {
     for (const partition of held) if (this.#foreignTopicId(partition)) durable.delete(partition.topicPartition)
     const offsets = [...durable].map(([topicPartition, durable]) => ({ topicPartition, durable }))
     const dirty = this.#committer.dirty(offsets)
-    if (dirty.length > 0) await this.#committer.now(dirty, { timeoutMs: this.#leftMs(), signal })
+    if (dirty.length > 0) await this.#committer.now(dirty, { timeoutMs: this.#leftMs(), signal }, true)
     this.#forget(held)
   }
 
