@@ -17,11 +17,7 @@ export function labCommand(): Command {
     .description('experiments that show how records are lost and repeated, and what prevents it')
     .argument('[name]', 'the experiment; without it they are listed')
     .option('--bootstrap-server <host:port,…>', 'a cluster that runs already (default: a broker of its own)')
-    .option(
-      '--records <n>',
-      'how many records (default: each experiment has its own number)',
-      wholeNumber(4, 10_000),
-    )
+    .option('--records <n>', 'how many records (default: each experiment has its own number)', wholeNumber(4, 10_000))
     .option('--partitions <n,…>', 'rebalance: the numbers of partitions to measure', partitionCounts)
     .option('--csv <file>', 'save-metric: the file to append to')
     .action(run)
