@@ -25,5 +25,6 @@ export {
 export { type BrokerAddress, type PartitionMetadata } from './client/metadata.ts'
 export * from './client/producer/index.ts'
 export { systemSeams, type ClientSeams } from './client/seams.ts'
+export * from './client/serialization/index.ts'
 export { SluiceError } from './error.ts'
 export { silentLogger, type Logger } from './seams/logger.ts'

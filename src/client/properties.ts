@@ -8,6 +8,8 @@
 import { bool, choice, harmless, int, later, list, long, text, type Property } from './property.ts'
 import { durationMs } from './iso-duration.ts'
 import { securityProperties } from './properties-security.ts'
+import { type DeserializerName } from './serialization/deserializers.ts'
+import { formatOf } from './serialization/names.ts'
 
 function nonEmpty(value: string | null): string | null {
   if (value === '') throw new Error('must not be empty')
@@ -22,15 +24,9 @@ function bootstrapServers(servers: readonly string[]): readonly string[] {
   return servers
 }
 
-/** (De)serializers whose work Sluice does anyway: records carry bytes, and strings where strings are asked for. */
-const knownFormats = ['ByteArray', 'String', 'ByteBuffer', 'Bytes']
-
-function format(kind: 'Serializer' | 'Deserializer') {
-  return (name: string | null) => {
-    const known = knownFormats.map((one) => `org.apache.kafka.common.serialization.${one}${kind}`)
-    if (name === null || known.includes(name)) return name
-    throw new Error(`is not supported: keys and values are bytes or strings here, decode them in your own code`)
-  }
+/** Java demands both of each client; here bytes are what one gets without. */
+function format(kind: 'Serializer' | 'Deserializer', doc: string): Property<DeserializerName | null> {
+  return { type: 'class', default: null, required: false, support: 'supported', doc, convert: formatOf(kind) }
 }
 
 const assignors = ['range', 'roundrobin', 'sticky', 'cooperative-sticky'] as const
@@ -158,9 +154,10 @@ export const consumerProperties = {
     ['read_committed', 'read_uncommitted'],
     'Whether records of open and aborted transactions are returned.',
   ),
-  'key.deserializer': harmless<string | null>('class', null, 'Keys are bytes, and text where text is asked for.', {
-    convert: format('Deserializer'),
-  }),
+  'key.deserializer': format(
+    'Deserializer',
+    'What keys are turned into: string, bytes, json, integer, long, short, float, double, boolean, uuid, or Java’s class for it. Without it, views of their bytes.',
+  ),
   'metrics.num.samples': int(2, 'Samples over which rates, averages and maxima are taken.', { min: 1 }),
   'metrics.sample.window.ms': long(30000, 'Length of a metrics sample.', { min: 0 }),
   'max.partition.fetch.bytes': int(1048576, 'The most bytes of one partition in a fetch.', { min: 0 }),
@@ -173,9 +170,10 @@ export const consumerProperties = {
   'session.timeout.ms': int(45000, 'A member that sends no heartbeat for this long is removed.'),
   'share.acknowledgement.mode': later('string', 'implicit', 'Share groups.'),
   'share.acquire.mode': later('string', 'BATCH_OPTIMIZED', 'Share groups.'),
-  'value.deserializer': harmless<string | null>('class', null, 'Values are bytes, and text where text is asked for.', {
-    convert: format('Deserializer'),
-  }),
+  'value.deserializer': format(
+    'Deserializer',
+    'What values are turned into: string, bytes, json, integer, long, short, float, double, boolean, uuid, or Java’s class for it. Without it, views of their bytes.',
+  ),
 }
 
 export const producerProperties = {
@@ -200,9 +198,10 @@ export const producerProperties = {
   'delivery.timeout.ms': int(120000, 'A record is acknowledged or failed within this time.', { min: 0 }),
   'enable.idempotence': bool(true, 'Retries neither repeat nor reorder records.'),
   'interceptor.classes': later<readonly string[]>('list', [], 'Java classes that see records go by.'),
-  'key.serializer': harmless<string | null>('class', null, 'Keys are bytes or strings.', {
-    convert: format('Serializer'),
-  }),
+  'key.serializer': format(
+    'Serializer',
+    'What keys are made of: string, bytes, json, integer, long, short, float, double, boolean, uuid, or Java’s class for it. Without it, bytes and strings.',
+  ),
   'linger.ms': long(5, 'How long a batch that is not full waits for more records.', { min: 0 }),
   'max.block.ms': long(60000, 'How long a send waits for metadata and memory.', { min: 0 }),
   'max.in.flight.requests.per.connection': int(5, 'Requests to one broker that may be unanswered.', { min: 1 }),
@@ -224,9 +223,10 @@ export const producerProperties = {
   'transaction.timeout.ms': int(60000, 'The broker aborts a transaction that is open for longer.'),
   'transaction.two.phase.commit.enable': later('boolean', false, 'Two-phase commit with another system.'),
   'transactional.id': text(null, 'Name under which transactions survive a restart.', { convert: nonEmpty }),
-  'value.serializer': harmless<string | null>('class', null, 'Values are bytes or strings.', {
-    convert: format('Serializer'),
-  }),
+  'value.serializer': format(
+    'Serializer',
+    'What values are made of: string, bytes, json, integer, long, short, float, double, boolean, uuid, or Java’s class for it. Without it, bytes and strings.',
+  ),
 }
 
 export const adminProperties = {

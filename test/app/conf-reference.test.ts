@@ -18,7 +18,8 @@ const example = `[ {"topic": "flights", "group.id": "file-consumers", "consumer.
 function reference(): string {
   const own = Object.entries(applicationNames).map(([name, text]) => `| \`${name}\` | ${text.replaceAll('|', '\\|')} |`)
   const kafka = Object.entries(consumerProperties)
-    .filter(([, { support }]) => support === 'supported')
+    // What keys and values are, an application says with names of its own.
+    .filter(([name, { support }]) => support === 'supported' && !name.endsWith('.deserializer'))
     .map(([name, property]) => `| \`${name}\` | ${shownDefault(name, property.default)} | ${property.doc} |`)
   const kinds = sinks.definitions.map(({ name, guarantee, summary }) => `| \`${name}\` | ${guarantee} | ${summary} |`)
   return `# consumer.conf

@@ -1,7 +1,9 @@
 /** Puts a consumer's parts together. Kept apart from consumer.ts, which is the surface and the loop. */
 import { Cluster } from '../cluster.ts'
 import { parseConsumerConfig, type ConsumerConfig, type PropertyBag } from '../config.ts'
+import { type Deserializer, type Deserializers } from '../../protocol/records/deserialized-record.ts'
 import { type ClientSeams, systemSeams } from '../seams.ts'
+import { deserializers } from '../serialization/deserializers.ts'
 import { systemClock } from '../../seams/clock.ts'
 import { systemTransport } from '../../seams/transport.ts'
 import { Commits } from './commits.ts'
@@ -24,6 +26,12 @@ export interface GroupParts {
   readonly commits: Commits
 }
 
+/** Beside the properties: functions of one's own, which go before the properties' names, and the outside world. */
+export interface ConsumerOptions<K = Buffer, V = Buffer> extends Partial<ClientSeams> {
+  readonly keyDeserializer?: Deserializer<K> | undefined
+  readonly valueDeserializer?: Deserializer<V> | undefined
+}
+
 export interface ConsumerParts {
   readonly config: ConsumerConfig
   readonly cluster: Cluster
@@ -41,7 +49,8 @@ export interface ConsumerParts {
 
 let consumersMade = 0
 
-export function makeConsumerParts(properties: PropertyBag, overrides: Partial<ClientSeams>): ConsumerParts {
+export function makeConsumerParts(properties: PropertyBag, options: ConsumerOptions<unknown, unknown>): ConsumerParts {
+  const { keyDeserializer, valueDeserializer, ...overrides } = options
   const parsed = parseConsumerConfig(properties)
   const clientId = parsed['client.id'] || `consumer-${parsed['group.id'] ?? 'alone'}-${++consumersMade}`
   const config: ConsumerConfig = { ...parsed, 'client.id': clientId }
@@ -56,7 +65,13 @@ export function makeConsumerParts(properties: PropertyBag, overrides: Partial<Cl
     config,
     cluster,
     signal,
-    subscriptions: new SubscriptionState(config['check.crcs']),
+    subscriptions: new SubscriptionState(
+      config['check.crcs'],
+      deserializersOf({
+        key: keyDeserializer ?? named(config['key.deserializer']),
+        value: valueDeserializer ?? named(config['value.deserializer']),
+      }),
+    ),
     calls: new ListenerCalls(),
     metrics: new ConsumerMetrics(config, counts),
     isOwnLoopUsed: seams.clock !== systemClock || seams.transport !== systemTransport,
@@ -70,6 +85,14 @@ export function makeConsumerParts(properties: PropertyBag, overrides: Partial<Cl
     positions: new Positions({ ...common, groupOffsets: group?.offsets }),
     fetcher: new Fetcher(common),
   }
+}
+
+const named = (name: ConsumerConfig['key.deserializer']) => (name === null ? undefined : deserializers[name])
+
+/** undefined when both parts stay bytes: then records are nothing but views. */
+function deserializersOf({ key, value }: Deserializers): Deserializers | undefined {
+  const isBytes = (one: Deserializers['key']) => one === undefined || one === deserializers.bytes
+  return isBytes(key) && isBytes(value) ? undefined : { key, value }
 }
 
 function makeGroup(

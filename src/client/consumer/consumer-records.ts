@@ -10,20 +10,20 @@ export interface OffsetAndMetadata {
   readonly leaderEpoch?: number
 }
 
-export interface PartitionRecords {
+export interface PartitionRecords<K = Buffer, V = Buffer> {
   readonly topicPartition: TopicPartition
-  readonly records: readonly ConsumerRecord[]
+  readonly records: readonly ConsumerRecord<K, V>[]
   /** The consumer's position behind these records: gaps (compaction, transaction markers) are passed over already. */
   readonly next: OffsetAndMetadata
 }
 
-export class ConsumerRecords implements Iterable<ConsumerRecord> {
-  static readonly empty = new ConsumerRecords([])
-  readonly #groups: readonly PartitionRecords[]
+export class ConsumerRecords<K = Buffer, V = Buffer> implements Iterable<ConsumerRecord<K, V>> {
+  static readonly empty = new ConsumerRecords<never, never>([])
+  readonly #groups: readonly PartitionRecords<K, V>[]
   /** How many records there are in all. */
   readonly count: number
 
-  constructor(groups: readonly PartitionRecords[]) {
+  constructor(groups: readonly PartitionRecords<K, V>[]) {
     this.#groups = groups
     let count = 0
     for (const { records } of groups) count += records.length
@@ -40,7 +40,7 @@ export class ConsumerRecords implements Iterable<ConsumerRecord> {
   }
 
   /** The records of one partition, or of all partitions of a topic. */
-  records(of: TopicPartition | string): readonly ConsumerRecord[] {
+  records(of: TopicPartition | string): readonly ConsumerRecord<K, V>[] {
     if (typeof of === 'string') {
       return this.#groups.filter(({ topicPartition }) => topicPartition.topic === of).flatMap(({ records }) => records)
     }
@@ -51,7 +51,7 @@ export class ConsumerRecords implements Iterable<ConsumerRecord> {
   }
 
   /** Partition by partition; the cheapest way to work on batches. */
-  groups(): readonly PartitionRecords[] {
+  groups(): readonly PartitionRecords<K, V>[] {
     return this.#groups
   }
 
@@ -60,7 +60,7 @@ export class ConsumerRecords implements Iterable<ConsumerRecord> {
     return new TopicPartitionMap(this.#groups.map(({ topicPartition, next }) => [topicPartition, next]))
   }
 
-  *[Symbol.iterator](): Generator<ConsumerRecord> {
+  *[Symbol.iterator](): Generator<ConsumerRecord<K, V>> {
     for (const { records } of this.#groups) yield* records
   }
 }

@@ -21,12 +21,11 @@ import { type ConsumerConfig, type PropertyBag } from '../config.ts'
 import { AbortedError, IllegalStateError, InvalidArgumentError, TimeoutError } from '../errors.ts'
 import { type PartitionMetadata, type TopicMetadata } from '../metadata.ts'
 import { withRetries } from '../retry.ts'
-import { type ClientSeams } from '../seams.ts'
 import { CallGuard, type ConsumerCallOptions } from './call-guard.ts'
 import { type OffsetCommitCallback } from './commits.ts'
 import { topicError, WakeupError } from './consumer-errors.ts'
 import { lagOf, type Metric } from './consumer-metrics.ts'
-import { type ConsumerParts, type GroupParts, makeConsumerParts } from './consumer-parts.ts'
+import { type ConsumerOptions, type ConsumerParts, type GroupParts, makeConsumerParts } from './consumer-parts.ts'
 import { ConsumerRecords, type OffsetAndMetadata } from './consumer-records.ts'
 import { type OffsetEntry } from './group-offsets.ts'
 import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP } from './offset-lookup.ts'
@@ -57,7 +56,8 @@ const CLOSE_TIMEOUT_MS = 30_000
 /** How long one poll of `for await` waits. */
 const ITERATION_MS = 1000
 
-export class Consumer {
+/** `K` and `V` are what records' keys and values are: bytes, or what the deserializers give. */
+export class Consumer<K = Buffer, V = Buffer> {
   readonly config: ConsumerConfig
   readonly #parts: ConsumerParts
   readonly #maxRecords: number
@@ -67,8 +67,8 @@ export class Consumer {
   #learning: AbortController | undefined
 
   /** @throws ConfigError with everything that is wrong. Connects with the first call that needs a broker. */
-  constructor(properties: PropertyBag, seams: Partial<ClientSeams> = {}) {
-    this.#parts = makeConsumerParts(properties, seams)
+  constructor(properties: PropertyBag, options: ConsumerOptions<K, V> = {}) {
+    this.#parts = makeConsumerParts(properties, options)
     this.config = this.#parts.config
     this.#calls = new CallGuard(this.#parts.signal, this.#parts.calls, this.config['default.api.timeout.ms'])
     this.#maxRecords = this.config['max.poll.records']
@@ -156,10 +156,10 @@ export class Consumer {
    * moved over something that holds no record (transaction markers).
    *
    * @throws WakeupError, AbortedError (`signal`), ConcurrentUseError, ClosedError, IllegalStateError (nothing subscribed or assigned),
-   *   NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError, CorruptRecordsError, FencedInstanceIdError, KafkaError, and what a callback threw.
+   *   RecordDeserializationError, NoOffsetForPartitionError, OffsetOutOfRangeError, LogTruncationError, CorruptRecordsError, FencedInstanceIdError, KafkaError, and what a callback threw.
    *   After each of them positions stand where they stood.
    */
-  async poll(timeoutMs: number, { signal }: { signal?: AbortSignal } = {}): Promise<ConsumerRecords> {
+  async poll(timeoutMs: number, { signal }: { signal?: AbortSignal } = {}): Promise<ConsumerRecords<K, V>> {
     if (!(timeoutMs >= 0)) throw new InvalidArgumentError(`${timeoutMs} is no time to wait: milliseconds from 0 on are`)
     this.#calls.enter('poll')
     const { subscriptions, group, metrics, fetcher, cluster, positions } = this.#parts
@@ -182,7 +182,7 @@ export class Consumer {
         const records = fetcher.collect(this.#maxRecords)
         if (records !== undefined) {
           fetcher.send()
-          return records
+          return records as ConsumerRecords<never, never>
         }
       }
       return await this.#pollUntil(nowMs + timeoutMs, signal)
@@ -194,7 +194,7 @@ export class Consumer {
     }
   }
 
-  async #pollUntil(deadlineMs: number, abort: AbortSignal | undefined): Promise<ConsumerRecords> {
+  async #pollUntil(deadlineMs: number, abort: AbortSignal | undefined): Promise<ConsumerRecords<K, V>> {
     const { subscriptions, group, fetcher, cluster, positions, signal } = this.#parts
     const { clock } = cluster.seams
     for (let round = 0; ; round++) {
@@ -210,7 +210,7 @@ export class Consumer {
       // An offset that turned out not to exist leaves its partition without a position.
       if (records === undefined) positions.update()
       fetcher.send()
-      if (records !== undefined) return records
+      if (records !== undefined) return records as ConsumerRecords<never, never>
       if (this.#closing) return ConsumerRecords.empty
       if (isMoreDue) continue
       const nowMs = clock.monotonic()
@@ -224,7 +224,7 @@ export class Consumer {
   }
 
   /** Polls for ever: batches of records, until the consumer is closed. Breaking out leaves the consumer open. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecords, void, undefined> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<ConsumerRecords<K, V>, void, undefined> {
     while (!this.#closing) {
       const records = await this.poll(ITERATION_MS)
       if (!records.isEmpty) yield records

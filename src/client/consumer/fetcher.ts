@@ -14,6 +14,7 @@
 import { errorOf, KafkaError } from '../../protocol/error-codes.ts'
 import { fetch as fetchApi } from '../../protocol/messages/index.ts'
 import { type ConsumerRecord } from '../../protocol/records/consumer-record.ts'
+import { RecordDeserializationError } from '../../protocol/records/deserialized-record.ts'
 import { type ResponseOf } from '../../protocol/api.ts'
 import { type Cluster } from '../cluster.ts'
 import { type ConsumerConfig } from '../config.ts'
@@ -85,7 +86,7 @@ export class Fetcher {
   /**
    * At most `max` buffered records; undefined if there are none and no position moved either.
    *
-   * @throws CorruptRecordsError, OffsetOutOfRangeError, LogTruncationError, KafkaError (not authorised …), only with nothing collected
+   * @throws RecordDeserializationError, CorruptRecordsError, OffsetOutOfRangeError, LogTruncationError, KafkaError (not authorised …), only with nothing collected
    */
   collect(max: number): ConsumerRecords | undefined {
     const order = this.#turns()
@@ -103,7 +104,8 @@ export class Fetcher {
       try {
         left -= buffer.take(records, left)
       } catch (error) {
-        failure = this.#unreadable(partition, error)
+        // What was fetched stays: the next poll comes to the same record, unless it seeks.
+        failure = error instanceof RecordDeserializationError ? error : this.#unreadable(partition, error)
       }
       if (failure === undefined && buffer.isEmpty && buffer.error !== undefined && records.length === 0) {
         failure = this.#resolveError(partition)

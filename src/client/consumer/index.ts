@@ -2,6 +2,7 @@
 export { type Assignor, type MemberSubscription } from './assignors/index.ts'
 export { type ConsumerCallOptions } from './call-guard.ts'
 export { type OffsetCommitCallback } from './commits.ts'
+export { type ConsumerOptions } from './consumer-parts.ts'
 export { type CloseOptions, Consumer, type ConsumerGroupMetadata, type OffsetsToCommit } from './consumer.ts'
 export * from './consumer-errors.ts'
 export { type Metric } from './consumer-metrics.ts'

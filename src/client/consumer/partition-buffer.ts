@@ -13,7 +13,8 @@
  */
 import { type ConsumerRecord } from '../../protocol/records/consumer-record.ts'
 import { type RecordBatch, recordBatches } from '../../protocol/records/record-batch.ts'
-import { RecordCursor } from '../../protocol/records/record-cursor.ts'
+import { type Deserializers } from '../../protocol/records/deserialized-record.ts'
+import { RecordCursor, type RecordCursorOptions } from '../../protocol/records/record-cursor.ts'
 import { type FetchTally } from './fetch-tally.ts'
 
 export interface AbortedTransaction {
@@ -36,7 +37,7 @@ const noAborted: readonly AbortedTransaction[] = []
 export class PartitionBuffer {
   readonly topic: string
   readonly partition: number
-  readonly #checkCrcs: boolean
+  readonly #cursorOptions: RecordCursorOptions
   readonly #chunks: Chunk[] = []
   #cursor: RecordCursor | undefined
   #cursorBytes = 0
@@ -55,10 +56,10 @@ export class PartitionBuffer {
   fetchOffset = -1
   fetchEpoch = -1
 
-  constructor(topic: string, partition: number, checkCrcs: boolean) {
+  constructor(topic: string, partition: number, checkCrcs: boolean, deserializers?: Deserializers) {
     this.topic = topic
     this.partition = partition
-    this.#checkCrcs = checkCrcs
+    this.#cursorOptions = { checkCrcs, deserializers }
   }
 
   get isEmpty(): boolean {
@@ -177,7 +178,7 @@ export class PartitionBuffer {
         if (!isSkipped(chunk, batch)) {
           this.#cursorBytes = batch.sizeInBytes
           this.#cursorChunk = chunk
-          return (this.#cursor = new RecordCursor(batch, this.topic, this.partition, { checkCrcs: this.#checkCrcs }))
+          return (this.#cursor = new RecordCursor(batch, this.topic, this.partition, this.#cursorOptions))
         }
         this.bytes -= batch.sizeInBytes
         if (batch.nextOffset > this.position) this.position = batch.nextOffset

@@ -12,6 +12,7 @@
  *
  * `seek` leads to `fetching` (by way of `validating` when an epoch is known) from anywhere.
  */
+import { type Deserializers } from '../../protocol/records/deserialized-record.ts'
 import { type TopicPartition, TopicPartitionMap } from '../../protocol/records/topic-partition.ts'
 import { type OffsetResetPolicy } from '../properties.ts'
 import { IllegalStateError } from '../errors.ts'
@@ -43,10 +44,10 @@ export class AssignedPartition implements TopicPartition {
   highWatermark = -1
   lastStableOffset = -1
   logStartOffset = -1
-  constructor(topic: string, partition: number, checkCrcs: boolean) {
+  constructor(topic: string, partition: number, checkCrcs: boolean, deserializers: Deserializers | undefined) {
     this.topic = topic
     this.partition = partition
-    this.buffer = new PartitionBuffer(topic, partition, checkCrcs)
+    this.buffer = new PartitionBuffer(topic, partition, checkCrcs, deserializers)
   }
 
   get hasPosition(): boolean {
@@ -96,14 +97,16 @@ const noTopics: ReadonlySet<string> = new Set()
 
 export class SubscriptionState {
   readonly #checkCrcs: boolean
+  readonly #deserializers: Deserializers | undefined
   #subscription: Subscription = { kind: 'none' }
   #partitions = new TopicPartitionMap<AssignedPartition>()
   #list: readonly AssignedPartition[] = []
   /** Grows with every change of the assignment. */
   assignmentVersion = 0
 
-  constructor(checkCrcs: boolean) {
+  constructor(checkCrcs: boolean, deserializers?: Deserializers) {
     this.#checkCrcs = checkCrcs
+    this.#deserializers = deserializers
   }
 
   get subscription(): Subscription {
@@ -156,7 +159,7 @@ export class SubscriptionState {
     const next = new TopicPartitionMap<AssignedPartition>()
     for (const one of partitions) {
       const known = this.#partitions.get(one)
-      next.set(one, known ?? new AssignedPartition(one.topic, one.partition, this.#checkCrcs))
+      next.set(one, known ?? new AssignedPartition(one.topic, one.partition, this.#checkCrcs, this.#deserializers))
     }
     for (const [one, gone] of this.#partitions) {
       if (next.has(one)) continue

@@ -1,5 +1,5 @@
 /** The producer's public surface. */
-export { Producer, type CallOptions } from './producer.ts'
+export { Producer, type CallOptions, type ProducerOptions } from './producer.ts'
 export {
   SendBatchError,
   SentRecords,

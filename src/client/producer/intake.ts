@@ -12,7 +12,7 @@ import { ClosedError, InvalidArgumentError, RecordTooLargeError, TransactionAbor
 import { type Accumulator, aloneBytes } from './accumulator.ts'
 import { partitionOfKey, StickyPartition } from './partitioner.ts'
 import { type PartitionQueue } from './partition-queue.ts'
-import { bytesOf, type Delivery, headersOf, type ProducerRecord } from './record.ts'
+import { type Delivery, headersOf, type ProducerRecord } from './record.ts'
 import { type Sender } from './sender.ts'
 import { type Transactions } from './transactions.ts'
 
@@ -37,14 +37,19 @@ export interface IntakeContext {
   readonly transactions: Transactions | undefined
   readonly topics: Map<string, TopicState>
   readonly isClosed: () => boolean
+  readonly encodeKey: RecordEncoder
+  readonly encodeValue: RecordEncoder
 }
+
+/** The bytes of a key or a value of a record to this topic. */
+export type RecordEncoder = (value: unknown, topic: string) => Uint8Array | null
 
 /** After this many bytes others get a turn of the event loop: responses must be read for the buffer to drain. */
 const YIELD_EVERY_BYTES = 1024 * 1024
 
 export class Intake {
   readonly #context: IntakeContext
-  readonly #records: readonly ProducerRecord[]
+  readonly #records: readonly ProducerRecord<unknown, unknown>[]
   readonly #delivery: Delivery
   readonly #signal: AbortSignal | undefined
   readonly #generation: number | undefined
@@ -53,7 +58,12 @@ export class Intake {
   #topic: TopicState | undefined
   #bytesSinceYield = 0
 
-  constructor(context: IntakeContext, records: readonly ProducerRecord[], delivery: Delivery, signal?: AbortSignal) {
+  constructor(
+    context: IntakeContext,
+    records: readonly ProducerRecord<unknown, unknown>[],
+    delivery: Delivery,
+    signal?: AbortSignal,
+  ) {
     this.#context = context
     this.#records = records
     this.#delivery = delivery
@@ -118,9 +128,10 @@ export class Intake {
     if (!(timestamp >= 0 && Number.isSafeInteger(timestamp))) {
       throw new InvalidArgumentError(`The timestamp ${timestamp} is not a whole number of milliseconds from 0 on`)
     }
+    const { encodeKey, encodeValue } = this.#context
     const input: RecordInput = {
-      key: bytesOf(record.key, 'key'),
-      value: bytesOf(record.value, 'value'),
+      key: encodeKey(record.key, record.topic),
+      value: encodeValue(record.value, record.topic),
       headers: record.headers && headersOf(record.headers),
       timestamp,
     }

@@ -16,8 +16,17 @@ import { type PartitionMetadata } from '../metadata.ts'
 import { type ClientSeams, systemSeams } from '../seams.ts'
 import { Accumulator } from './accumulator.ts'
 import { type IdentitySource, IdempotentIdentity, noIdentity } from './identity.ts'
-import { Intake, type IntakeContext } from './intake.ts'
-import { BatchDelivery, type ProducerRecord, type RecordMetadata, type SentRecords, SingleDelivery } from './record.ts'
+import { Intake, type IntakeContext, type RecordEncoder } from './intake.ts'
+import { type Serializer, serializers } from '../serialization/serializers.ts'
+import {
+  BatchDelivery,
+  bytesOf,
+  type BytesLike,
+  type ProducerRecord,
+  type RecordMetadata,
+  type SentRecords,
+  SingleDelivery,
+} from './record.ts'
 import { Sender } from './sender.ts'
 import { type GroupMetadata, type OffsetToCommit } from './transaction-offsets.ts'
 import { Transactions } from './transactions.ts'
@@ -29,7 +38,14 @@ export interface CallOptions {
 
 let producersMade = 0
 
-export class Producer {
+/** Beside the properties: functions of one's own, which go before the properties' names, and the outside world. */
+export interface ProducerOptions<K = BytesLike, V = BytesLike> extends Partial<ClientSeams> {
+  readonly keySerializer?: Serializer<K> | undefined
+  readonly valueSerializer?: Serializer<V> | undefined
+}
+
+/** `K` and `V` are what records' keys and values are given as: bytes and strings, or what the serializers take. */
+export class Producer<K = BytesLike, V = BytesLike> {
   readonly config: ProducerConfig
   readonly #cluster: Cluster
   readonly #accumulator: Accumulator
@@ -43,7 +59,8 @@ export class Producer {
   #isClosed = false
 
   /** @throws ConfigError with everything that is wrong. Connects with the first call that needs a broker. */
-  constructor(properties: PropertyBag, seams: Partial<ClientSeams> = {}) {
+  constructor(properties: PropertyBag, options: ProducerOptions<K, V> = {}) {
+    const { keySerializer, valueSerializer, ...seams } = options
     const parsed = parseProducerConfig(properties)
     const clientId = parsed['client.id'] || `producer-${parsed['transactional.id'] ?? ++producersMade}`
     this.config = { ...parsed, 'client.id': clientId }
@@ -63,6 +80,8 @@ export class Producer {
       transactions: this.#transactions,
       topics: new Map(),
       isClosed: () => this.#isClosed,
+      encodeKey: encoderOf('key', keySerializer ?? named(this.config['key.serializer'])),
+      encodeValue: encoderOf('value', valueSerializer ?? named(this.config['value.serializer'])),
     }
     this.#cluster.onMetadata(() => this.#forgetIdleTopics())
   }
@@ -78,7 +97,7 @@ export class Producer {
    * @throws RecordTooLargeError, TimeoutError (no metadata within `max.block.ms`), BufferExhaustedError, DeliveryTimeoutError,
    *   KafkaError, InvalidArgumentError, ClosedError; in a transaction also IllegalStateError and the transaction's errors
    */
-  send(record: ProducerRecord, { signal }: CallOptions = {}): Promise<RecordMetadata> {
+  send(record: ProducerRecord<K, V>, { signal }: CallOptions = {}): Promise<RecordMetadata> {
     const refusal = this.#refusal('send')
     if (refusal) return Promise.reject(refusal)
     const delivery = new SingleDelivery(record.topic)
@@ -91,7 +110,7 @@ export class Producer {
    *
    * @throws SendBatchError when records failed: which ones and why, and where the others are
    */
-  sendBatch(records: readonly ProducerRecord[], { signal }: CallOptions = {}): Promise<SentRecords> {
+  sendBatch(records: readonly ProducerRecord<K, V>[], { signal }: CallOptions = {}): Promise<SentRecords> {
     const refusal = this.#refusal('sendBatch')
     if (refusal) return Promise.reject(refusal)
     const delivery = new BatchDelivery(records)
@@ -225,7 +244,19 @@ export class Producer {
   }
 }
 
-function topicsOf(records: readonly ProducerRecord[]): string[] {
+const named = (name: ProducerConfig['key.serializer']) =>
+  name === null ? undefined : (serializers[name] as Serializer<unknown>)
+
+function encoderOf<T>(
+  part: 'key' | 'value',
+  serializer: Serializer<T> | Serializer<unknown> | undefined,
+): RecordEncoder {
+  if (!serializer) return (value) => bytesOf(value, part)
+  const serialize = serializer as Serializer<unknown>
+  return (value, topic) => (value === null || value === undefined ? null : bytesOf(serialize(value, topic, part), part))
+}
+
+function topicsOf(records: readonly ProducerRecord<unknown, unknown>[]): string[] {
   const topics: string[] = []
   let last: string | undefined
   for (const { topic } of records) {

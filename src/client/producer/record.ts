@@ -6,12 +6,12 @@ import { InvalidArgumentError } from '../errors.ts'
 /** Bytes as they are, or a string that is sent as UTF-8. A `null` value is a tombstone in a compacted topic. */
 export type BytesLike = string | Uint8Array | null | undefined
 
-export interface ProducerRecord {
+export interface ProducerRecord<K = BytesLike, V = BytesLike> {
   readonly topic: string
   /** Left out: chosen by the key, or by the producer if there is none. */
   readonly partition?: number | undefined
-  readonly key?: BytesLike
-  readonly value?: BytesLike
+  readonly key?: K | null | undefined
+  readonly value?: V | null | undefined
   readonly headers?: readonly { readonly key: string; readonly value: BytesLike }[] | undefined
   /** Milliseconds since 1970. Left out: now. */
   readonly timestamp?: number | undefined
@@ -70,13 +70,13 @@ export class SingleDelivery implements Delivery {
 /** Where the records of one `sendBatch` went: as long as the input, index for index. Entries are made when they are read. */
 export class SentRecords implements Iterable<RecordMetadata> {
   readonly length: number
-  readonly #records: readonly ProducerRecord[]
+  readonly #records: readonly ProducerRecord<unknown, unknown>[]
   readonly #partitions: Int32Array
   readonly #offsets: Float64Array
   readonly #timestamps: Float64Array
 
   constructor(
-    records: readonly ProducerRecord[],
+    records: readonly ProducerRecord<unknown, unknown>[],
     partitions: Int32Array,
     offsets: Float64Array,
     timestamps: Float64Array,
@@ -133,7 +133,7 @@ export class SendBatchError extends SluiceError {
 /** One `sendBatch`: one promise for all its records, and typed arrays instead of an object a record. */
 export class BatchDelivery implements Delivery {
   readonly promise: Promise<SentRecords>
-  readonly #records: readonly ProducerRecord[]
+  readonly #records: readonly ProducerRecord<unknown, unknown>[]
   readonly #partitions: Int32Array
   readonly #offsets: Float64Array
   readonly #timestamps: Float64Array
@@ -142,7 +142,7 @@ export class BatchDelivery implements Delivery {
   readonly #reject: (error: Error) => void
   #pending: number
 
-  constructor(records: readonly ProducerRecord[]) {
+  constructor(records: readonly ProducerRecord<unknown, unknown>[]) {
     this.#records = records
     this.#pending = records.length
     this.#partitions = new Int32Array(records.length).fill(-1)
@@ -179,7 +179,7 @@ export class BatchDelivery implements Delivery {
   }
 }
 
-export function bytesOf(value: BytesLike, what: string): Uint8Array | null {
+export function bytesOf(value: unknown, what: string): Uint8Array | null {
   if (value === null || value === undefined) return null
   if (typeof value === 'string') return Buffer.from(value)
   if (value instanceof Uint8Array) return value

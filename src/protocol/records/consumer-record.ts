@@ -30,7 +30,19 @@ export interface RecordSource {
   readonly leaderEpoch: number
 }
 
-export class ConsumerRecord {
+/** What a view is made of. A length of -1 is null; headers begin where the value ends. */
+export type RecordParts = readonly [
+  source: RecordSource,
+  offsetDelta: number,
+  timestampDelta: number,
+  keyStart: number,
+  keyLength: number,
+  valueStart: number,
+  valueLength: number,
+]
+
+/** `K` and `V` are bytes, unless the consumer was given deserializers (deserialized-record.ts). */
+export class ConsumerRecord<K = Buffer, V = Buffer> {
   declare private readonly source: RecordSource
   declare private readonly offsetDelta: number
   declare private readonly timestampDelta: number
@@ -86,14 +98,26 @@ export class ConsumerRecord {
     return this.source.leaderEpoch
   }
 
-  /** A view of the key's bytes, not a copy; null when the record has none. */
-  get key(): Buffer | null {
+  /** What `key.deserializer` made of the key; without one a view of its bytes, not a copy. null when the record has none. */
+  get key(): K | null {
+    if (this.keyLength < 0) return null
+    return this.source.buffer.subarray(this.keyStart, this.keyStart + this.keyLength) as K
+  }
+
+  /** What `value.deserializer` made of the value; without one a view of its bytes, not a copy. null is a tombstone. */
+  get value(): V | null {
+    if (this.valueLength < 0) return null
+    return this.source.buffer.subarray(this.valueStart, this.valueStart + this.valueLength) as V
+  }
+
+  /** A view of the key's bytes, whatever the deserializer. */
+  get keyBytes(): Buffer | null {
     if (this.keyLength < 0) return null
     return this.source.buffer.subarray(this.keyStart, this.keyStart + this.keyLength)
   }
 
-  /** A view of the value's bytes, not a copy; null is a tombstone. */
-  get value(): Buffer | null {
+  /** A view of the value's bytes, whatever the deserializer. */
+  get valueBytes(): Buffer | null {
     if (this.valueLength < 0) return null
     return this.source.buffer.subarray(this.valueStart, this.valueStart + this.valueLength)
   }
@@ -143,6 +167,12 @@ export class ConsumerRecord {
       headers.push({ key, value })
     }
     return headers
+  }
+
+  /** The same bytes under another class of view. */
+  viewedAs<R>(View: new (...parts: RecordParts) => R): R {
+    const { source, offsetDelta, timestampDelta, keyStart, keyLength, valueStart, valueLength } = this
+    return new View(source, offsetDelta, timestampDelta, keyStart, keyLength, valueStart, valueLength)
   }
 
   [inspect](): unknown {

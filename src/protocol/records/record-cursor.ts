@@ -7,7 +7,8 @@
 import { DecodeError } from '../decode-error.ts'
 import { Reader } from '../reader.ts'
 import { decompress } from './compression.ts'
-import { ConsumerRecord, type RecordSource } from './consumer-record.ts'
+import { ConsumerRecord, type RecordParts, type RecordSource } from './consumer-record.ts'
+import { DeserializedRecord, type Deserializers } from './deserialized-record.ts'
 import { CorruptBatchError, RECORD_BATCH_OVERHEAD, type RecordBatch, SHORTEST_RECORD } from './record-batch.ts'
 
 /** What one batch may be decompressed into unless told otherwise. */
@@ -20,6 +21,8 @@ export interface RecordCursorOptions {
   readonly checkCrcs?: boolean
   /** A batch that decompresses into more is an error. Default: 256 MiB. */
   readonly maxDecompressedBytes?: number
+  /** What keys and values are turned into. Default: views of their bytes. */
+  readonly deserializers?: Deserializers | undefined
 }
 
 export class RecordCursor {
@@ -28,6 +31,7 @@ export class RecordCursor {
   readonly partition: number
   readonly #checkCrcs: boolean
   readonly #maxDecompressedBytes: number
+  readonly #deserializers: Deserializers | undefined
   #source: RecordSource | undefined
   #buffer: Buffer
   #position = 0
@@ -46,6 +50,7 @@ export class RecordCursor {
     this.partition = partition
     this.#checkCrcs = options.checkCrcs ?? true
     this.#maxDecompressedBytes = options.maxDecompressedBytes ?? MAX_DECOMPRESSED_BYTES
+    this.#deserializers = options.deserializers
     this.#buffer = batch.buffer
     this.#lastDelta = batch.lastOffset - batch.baseOffset
     this.#left = batch.isControl ? 0 : batch.count
@@ -70,7 +75,7 @@ export class RecordCursor {
    * Appends at most `max` records with offsets from `fromOffset` on to `into` and returns how many. A broken record is thrown
    * only by a take that comes upon it first, with nothing taken: what stands before it is handed out.
    *
-   * @throws CorruptBatchError, DecodeError naming topic, partition and offset; the same again at the next call
+   * @throws RecordDeserializationError; CorruptBatchError, DecodeError naming topic, partition and offset; the same again at the next call
    */
   take(into: ConsumerRecord[], max: number, fromOffset: number): number {
     if (this.#left === 0) return 0
@@ -123,7 +128,10 @@ export class RecordCursor {
       if (this.#buffer[this.#position] === 0) this.#position++
       else this.#checkHeaders(end)
       if (this.#position !== end) throw new CorruptBatchError(`a record of ${length} bytes ends elsewhere`)
-      record = new ConsumerRecord(source, offsetDelta, timestampDelta, keyStart, keyLength, valueStart, valueLength)
+      record =
+        this.#deserializers === undefined
+          ? new ConsumerRecord(source, offsetDelta, timestampDelta, keyStart, keyLength, valueStart, valueLength)
+          : this.#deserialized(source, offsetDelta, timestampDelta, keyStart, keyLength, valueStart, valueLength)
     } else if (this.#position > end) {
       throw new CorruptBatchError(`a record of ${length} bytes ends within its offset`)
     }
@@ -134,6 +142,10 @@ export class RecordCursor {
     this.#left--
     this.#previousDelta = offsetDelta
     return record
+  }
+
+  #deserialized(...parts: RecordParts): ConsumerRecord {
+    return new DeserializedRecord(this.#deserializers!, ...parts) as ConsumerRecord<never, never>
   }
 
   #open(): RecordSource {
