@@ -5,8 +5,9 @@
  *     poll        Consumer.poll, every record a view
  *     values      the same, and every record's value looked at
  *     kcat        librdkafka's `kcat -C`, whole process, when it is installed
+ *     java        Kafka's own ConsumerPerformance, by its own count without start and rebalance; with --class-path
  *
- *     node bench/consume.ts [--bootstrap-server host:port] [--records 5000000] [--size 100] [--rounds 3]
+ *     node bench/consume.ts [--bootstrap-server host:port] [--class-path 'kafka/libs/*'] [--records 5000000] [--size 100] [--rounds 3]
  *
  * Without --bootstrap-server it measures the embedded broker, in a process of its own. Machines are noisy: the ratio to the raw drain of the same
  * round is the figure that can be compared. Memory is this process's: what is resident after the round, and the most that ever was.
@@ -38,6 +39,8 @@ export interface Options {
   readonly rounds: number
   /** Beside ours, when it is installed. */
   readonly withKcat: boolean
+  /** Kafka's jars, as Java takes them; without them Java is left out. */
+  readonly classPath?: string | undefined
   readonly print: (line: string) => void
 }
 
@@ -49,6 +52,7 @@ export async function benchConsume({
   size,
   rounds,
   withKcat,
+  classPath,
   print,
 }: Options): Promise<Round[]> {
   const cluster = new Cluster(parseAdminConfig({ 'bootstrap.servers': bootstrapServers }), systemSeams())
@@ -70,10 +74,15 @@ export async function benchConsume({
         results.push(one)
         print(lineOf(round, one, raw))
       }
-      const kcat = withKcat && timedKcat(bootstrapServers, topic, records)
-      if (!kcat) continue
-      results.push(kcat)
-      print(lineOf(round, kcat, raw))
+      const others = [
+        withKcat ? timedKcat(bootstrapServers, topic, records) : undefined,
+        classPath ? javaRate(classPath, bootstrapServers, topic, records) : undefined,
+      ]
+      for (const other of others) {
+        if (!other) continue
+        results.push(other)
+        print(lineOf(round, other, raw))
+      }
     }
   } finally {
     await cluster.close()
@@ -183,6 +192,17 @@ function timedKcat(bootstrapServers: string, topic: string, records: number): Ro
   return { name: 'kcat', recordsPerSecond: records / ((systemClock.monotonic() - startMs) / 1000) }
 }
 
+/** Its `fetch.nMsg.sec`, the last column: records by the time spent in polls, without the start of the machine and the rebalance. */
+function javaRate(classPath: string, bootstrapServers: string, topic: string, records: number): Round {
+  const tool = ['-Xmx512m', '-cp', classPath, 'org.apache.kafka.tools.ConsumerPerformance']
+  const args = ['--bootstrap-server', bootstrapServers, '--topic', topic, '--num-records', String(records)]
+  const { status, stdout, stderr } = spawnSync('java', [...tool, ...args], { encoding: 'utf8' })
+  const row = stdout?.trim().split('\n').at(-1)?.split(', ') ?? []
+  const recordsPerSecond = Number(row.at(-1))
+  if (status !== 0 || !(recordsPerSecond > 0)) throw new Error(`ConsumerPerformance failed: ${stdout}${stderr}`)
+  return { name: 'java', recordsPerSecond }
+}
+
 /** The embedded broker in a process of its own, so that both sides have a core. */
 async function withEmbeddedBroker(run: (bootstrapServers: string) => Promise<unknown>): Promise<void> {
   const code =
@@ -204,6 +224,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       'bootstrap-server': { type: 'string' },
+      'class-path': { type: 'string' },
       records: { type: 'string', default: '5000000' },
       size: { type: 'string', default: '100' },
       rounds: { type: 'string', default: '3' },
@@ -213,7 +234,13 @@ if (import.meta.main) {
   const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD']).stdout?.toString().trim() ?? 'unknown'
   console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, commit ${commit}`)
   const run = (bootstrapServers: string) =>
-    benchConsume({ bootstrapServers, ...numbers, withKcat: true, print: (line) => console.log(line) })
+    benchConsume({
+      bootstrapServers,
+      ...numbers,
+      withKcat: true,
+      classPath: values['class-path'],
+      print: (line) => console.log(line),
+    })
   const external = values['bootstrap-server']
   if (external === undefined) await withEmbeddedBroker(run)
   else await run(external)
