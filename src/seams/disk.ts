@@ -72,31 +72,25 @@ const flags: Record<OpenMode, string | number> = {
 }
 
 /**
- * One folder after the other, from the first that exists. Node's own `recursive` says ENOENT where the system says that the file
- * system is read-only, and below /proc, where `mkdir` says ENOENT although the parent exists, it never ends.
+ * One folder after the other, from the first that exists; somebody else may be making the same ones. Node's own `recursive` says ENOENT where
+ * the system says that the file system is read-only, and below /proc, where `mkdir` says ENOENT although the parent exists, it never ends.
  */
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path)
+    await makeOne(path)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
     const parent = dirname(path)
-    if (code !== 'ENOENT' || parent === path) {
-      // Taken, or refused for another reason (read-only, no right): a folder that is there is all that was asked for.
-      if (await isDirectory(path)) return
-      throw error
-    }
-    if (await isDirectory(parent)) throw error
+    if (!isMissing(error) || parent === path) throw error
     await makeDirectory(parent)
     await makeOne(path)
   }
 }
 
-/** Somebody else may have made it in between. */
 async function makeOne(path: string): Promise<void> {
   try {
     await mkdir(path)
   } catch (error) {
+    // Taken, or refused for another reason (read-only, no right): a folder that is there is all that was asked for.
     if (!(await isDirectory(path))) throw error
   }
 }

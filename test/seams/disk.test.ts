@@ -20,6 +20,15 @@ test('makeDirectory: makes every missing folder, also when several ask at once, 
   assert.ok((await stat(path)).isDirectory())
 })
 
+test('makeDirectory: somebody makes the parent right after it was found missing', async (t) => {
+  const root = await folder(t)
+  for (let round = 0; round < 200; round++) {
+    const parent = join(root, String(round))
+    await Promise.all([join(parent, 'a'), join(parent, 'b'), parent].map((path) => systemDisk.makeDirectory(path)))
+    for (const name of ['a', 'b']) assert.ok((await stat(join(parent, name))).isDirectory())
+  }
+})
+
 test('makeDirectory: a file in the way is EEXIST, a file further up ENOTDIR', async (t) => {
   const file = join(await folder(t), 'file')
   await writeFile(file, '')
