@@ -10,7 +10,8 @@ import type { Logger } from '../seams/logger.ts'
 import { topicPartitionKey, TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import { RebalanceInProgressError } from '../client/consumer/consumer-errors.ts'
 import { AbortedError } from '../client/errors.ts'
-import type { CallLimits, ConsumerPort, PartitionOffset } from './consumer-port.ts'
+import type { CallLimits, CommitChannel, PartitionOffset } from './consumer-port.ts'
+import { TransactionBrokenError } from './errors.ts'
 
 export interface DurableOffset {
   readonly topicPartition: TopicPartition
@@ -18,7 +19,7 @@ export interface DurableOffset {
 }
 
 export class Committer {
-  readonly #port: ConsumerPort
+  readonly #channel: CommitChannel
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #consumer: string
@@ -28,11 +29,13 @@ export class Committer {
   #isUnderWay = false
   #lastAt: number
   #count = 0
+  /** Called when the channel is of no use any more: the consumer must begin again. */
+  onBroken: (error: TransactionBrokenError) => void = () => {}
   /** For messages: whether the store keeps its own offsets, so that a commit is only for lag tools. */
   isMirror = false
 
-  constructor(port: ConsumerPort, clock: Clock, logger: Logger, consumer: string) {
-    this.#port = port
+  constructor(channel: CommitChannel, clock: Clock, logger: Logger, consumer: string) {
+    this.#channel = channel
     this.#clock = clock
     this.#logger = logger
     this.#consumer = consumer
@@ -76,7 +79,7 @@ export class Committer {
     if (offsets.length === 0 || this.#isUnderWay) return
     this.#isUnderWay = true
     this.#lastAt = this.#clock.monotonic()
-    this.#port.commitAsync(offsets, (error) => {
+    this.#channel.commitAsync(offsets, (error) => {
       this.#isUnderWay = false
       if (error) this.#failed(offsets, error)
       else this.#note(offsets)
@@ -86,7 +89,7 @@ export class Committer {
   /** `isLast`: nobody commits these partitions again after this, so that an abort too is worth a word. */
   async now(offsets: readonly PartitionOffset[], limits: CallLimits, isLast = false): Promise<void> {
     try {
-      if (offsets.length > 0) await this.#port.commitSync(offsets, limits)
+      if (offsets.length > 0) await this.#channel.commitSync(offsets, limits)
       this.#note(offsets)
     } catch (error) {
       this.#failed(offsets, error as Error, isLast)
@@ -123,6 +126,7 @@ export class Committer {
       ? 'The store has them; only lag tools will see it later'
       : 'They are stored; without a later commit the next owner stores them again'
     const message = `committing ${names.join(', ')} failed: ${error.message}. ${then}`
+    if (error instanceof TransactionBrokenError) this.onBroken(error)
     // Everyday life: a rebalance begins, or the end does, and each commits again before partitions are given away.
     if (error instanceof RebalanceInProgressError || (error instanceof AbortedError && !isLast))
       this.#logger.debug({ consumer: this.#consumer }, message)

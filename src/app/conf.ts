@@ -12,9 +12,11 @@ import { nearestName, parseConsumerConfig, type PropertyBag, type PropertyValue 
 import { ConfigError } from '../client/errors.ts'
 import { consumerProperties } from '../client/properties.ts'
 import { guarantees, type Guarantee, SinkOptionsError, type SinkRegistry, type ValueType } from '../sinks/sink.ts'
+import { type HandlerConf, handlerNames, readHandling } from './conf-handler.ts'
 import { type ReferenceSources, resolveReferences, step } from './conf-references.ts'
 import { parseConfText } from './conf-text.ts'
 import { ConfError, type ConfProblem } from './errors.ts'
+import type { OnFailure } from './failure-policy.ts'
 import type { RestartBound } from './restarts.ts'
 import { isSecretName, redactor, secretsIn } from './secrets.ts'
 
@@ -34,8 +36,15 @@ export interface ApplicationConf {
   readonly commit: CommitStrategy
   /** The least that the store must promise; undefined takes what it does. */
   readonly guarantee: Guarantee | undefined
-  /** The `sink` object as it was written, validated; `{ type: 'stdout' }` when there is none. */
-  readonly sink: Readonly<Record<string, unknown>>
+  /** The `sink` object as it was written, validated; `{ type: 'stdout' }` when there is neither it nor a handler; undefined with a handler. */
+  readonly sink: Readonly<Record<string, unknown>> | undefined
+  readonly handler: HandlerConf | undefined
+  /** What becomes of a record whose handler failed for good, that cannot be decoded, or that the store refuses. */
+  readonly onFailure: OnFailure
+  /** undefined: the record's topic with `-dlt` behind it. */
+  readonly deadLetterTopic: string | undefined
+  /** Properties of the producer that handlers and dead letters are sent with, above those of the consumer that it has too. */
+  readonly producer: PropertyBag
   readonly shutdownTimeoutMs: number
   /** Each consumer in a thread of its own; false keeps them on the main thread. */
   readonly threads: boolean
@@ -81,6 +90,7 @@ export const applicationNames = {
     'How often a consumer that crashed is started again within the window, before the process stops with its error (default 10; 0: never).',
   'restart.window.ms': 'The window in which restarts are counted (default 600000).',
   'buffer.bytes': 'Bytes of records that one consumer holds before it stops fetching (default 67108864).',
+  ...handlerNames,
 } as const
 
 const mostConsumers = 1000
@@ -99,7 +109,7 @@ export function checkConf(values: unknown, file: string, options: ConfOptions): 
   if (entries.length === 0) problems.push({ path: '', message: 'is an empty list: at least one application is needed' })
   const applications = entries.map((entry, index) => {
     const reader = new EntryReader(entry, Array.isArray(values) ? `[${index}]` : '', problems)
-    return readApplication(reader, options)
+    return readApplication(reader, options, file)
   })
   const secrets = [...secretsIn(resolved.secrets, () => true), ...secretsIn(resolved.values, isNearSecret)]
   for (const secret of resolved.secrets) secrets.push(secret)
@@ -137,7 +147,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Reads one entry's values by name and notes what is wrong with them. */
-class EntryReader {
+export class EntryReader {
   readonly path: string
   readonly values: Readonly<Record<string, unknown>>
   readonly #problems: ConfProblem[]
@@ -185,6 +195,19 @@ class EntryReader {
     )
   }
 
+  text(name: string, what: string): string | undefined {
+    const value = this.values[name]
+    if (value === undefined) return undefined
+    if (typeof value === 'string' && value !== '') return value
+    return this.problem(name, `is ${shown(value)}, and must be ${what}`)
+  }
+
+  object(name: string, what: string): Readonly<Record<string, unknown>> | undefined {
+    const value = this.values[name]
+    if (value === undefined) return undefined
+    return isObject(value) ? value : this.problem(name, `is ${shown(value)}, and must be an object: ${what}`)
+  }
+
   /** `"true"` and `"false"` are taken too. */
   boolean(name: string): boolean | undefined {
     const value = this.values[name]
@@ -206,7 +229,11 @@ class EntryReader {
   }
 }
 
-function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): ApplicationConf | undefined {
+function readApplication(
+  entry: EntryReader,
+  { sinks, defaults }: ConfOptions,
+  file: string,
+): ApplicationConf | undefined {
   if (!entry.sound) return undefined
   for (const name of Object.keys(entry.values)) if (!knownNames.includes(name)) unknownName(entry, name)
   const { topics, topicsPattern } = readTopics(entry)
@@ -214,7 +241,7 @@ function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): 
   const value = entry.choice('value', ['string', 'json', 'bytes']) ?? 'string'
   const commit = readCommit(entry)
   const guarantee = entry.choice('guarantee', guarantees)
-  const sink = readSink(entry, sinks)
+  const sink = entry.has('handler') ? undefined : readSink(entry, sinks)
   const shutdownTimeoutMs = entry.integer('shutdown.timeout.ms', 0) ?? 30_000
   const threads = entry.boolean('threads') ?? true
   const threadMemoryMb = entry.integer('thread.memory.mb', 16)
@@ -228,7 +255,8 @@ function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): 
     intervalMs: entry.integer('flush.interval.ms', 1),
   }
   const bufferBytes = entry.integer('buffer.bytes', 1024) ?? 64 * 1024 * 1024
-  const properties = readProperties(entry, defaults ?? {})
+  const handling = readHandling(entry, file)
+  const properties = readProperties(entry, { ...handling.consumerDefaults, ...defaults })
   if (consumers > 1 && properties['group.instance.id'] !== undefined) {
     entry.problem('group.instance.id', `names one member, and "consumer.no" is ${consumers}: leave it out`)
   }
@@ -244,6 +272,10 @@ function readApplication(entry: EntryReader, { sinks, defaults }: ConfOptions): 
     commit,
     guarantee,
     sink,
+    handler: handling.handler,
+    onFailure: handling.onFailure,
+    deadLetterTopic: handling.deadLetterTopic,
+    producer: handling.producer,
     shutdownTimeoutMs,
     threads,
     threadMemoryMb,

@@ -35,7 +35,13 @@ export interface CallLimits {
   readonly signal?: AbortSignal
 }
 
-export interface ConsumerPort {
+/** How offsets are committed: by the consumer itself, or with a transaction (transactional-commits.ts). */
+export interface CommitChannel {
+  commitSync(offsets: readonly PartitionOffset[], limits: CallLimits): Promise<void>
+  commitAsync(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): void
+}
+
+export interface ConsumerPort extends CommitChannel {
   subscribe(listener: AssignmentListener): void
   /** Returns early, with nothing, after `wakeup`. */
   poll(timeoutMs: number): Promise<readonly PolledPartition[]>
@@ -55,8 +61,6 @@ export interface ConsumerPort {
   learnTopicIds(topics: readonly string[], limits: CallLimits): Promise<void>
   topicId(topic: string): string
   generation(): number
-  commitSync(offsets: readonly PartitionOffset[], limits: CallLimits): Promise<void>
-  commitAsync(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): void
   /** Leaves the group. `listener.revoked` is called for what is still assigned. */
   close(timeoutMs: number): Promise<void>
 }

@@ -2,11 +2,12 @@
 import { parseConsumerConfig } from '../client/config.ts'
 import { consumerProperties } from '../client/properties.ts'
 import type { SinkRegistry } from '../sinks/sink.ts'
+import type { HandlerConf } from './conf-handler.ts'
 import type { ApplicationConf } from './conf.ts'
 import { redactor, withoutSecrets } from './secrets.ts'
 
 export function effectiveConf(application: ApplicationConf, sinks: SinkRegistry): Readonly<Record<string, unknown>> {
-  const { topics, topicsPattern, flush, restart } = application
+  const { topics, topicsPattern, flush, restart, sink, handler } = application
   const config = parseConsumerConfig(application.properties) as Readonly<Record<string, unknown>>
   const properties = Object.entries(consumerProperties)
     .filter(
@@ -22,7 +23,11 @@ export function effectiveConf(application: ApplicationConf, sinks: SinkRegistry)
     value: application.value,
     commit: application.commit,
     guarantee: application.guarantee,
-    sink: { type: application.sink['type'], ...sinks.configure(application.sink).options },
+    ...(sink ? { sink: { type: sink['type'], ...sinks.configure(sink).options } } : {}),
+    ...(handler ? effectiveHandler(handler) : {}),
+    'on.failure': application.onFailure,
+    'dead.letter.topic': application.deadLetterTopic,
+    ...(Object.keys(application.producer).length > 0 ? { producer: application.producer } : {}),
     'shutdown.timeout.ms': application.shutdownTimeoutMs,
     threads: application.threads,
     'thread.memory.mb': application.threadMemoryMb,
@@ -35,4 +40,17 @@ export function effectiveConf(application: ApplicationConf, sinks: SinkRegistry)
   }
   const all = [...Object.entries(own), ...properties].filter(([, value]) => value !== undefined && value !== null)
   return withoutSecrets(Object.fromEntries(all), redactor(application.secrets))
+}
+
+function effectiveHandler({ file, order, concurrency, batchRecords, retry, isExactlyOnce }: HandlerConf) {
+  return {
+    handler: file,
+    order,
+    concurrency: Number.isFinite(concurrency) ? concurrency : undefined,
+    'batch.records': batchRecords,
+    'handler.retries': retry.retries,
+    'handler.retry.backoff.ms': retry.backoffMs,
+    'handler.retry.backoff.max.ms': retry.backoffMaxMs,
+    'exactly.once': isExactlyOnce,
+  }
 }

@@ -49,6 +49,30 @@ export class PoisonRecordError extends SluiceError {
   }
 }
 
+/** A handler gave a record up, and the application stops at such a record. */
+export class HandlerFailedError extends SluiceError {
+  constructor(record: { topic: string; partition: number; offset: number }, cause: Error, attempts: number) {
+    const where = `topic ${record.topic}, partition ${record.partition}, offset ${record.offset}`
+    const how =
+      cause instanceof ValueDecodeError
+        ? cause.message
+        : `${where}: the handler failed${attempts > 1 ? ` ${attempts} times` : ''}: ${cause.name}: ${cause.message}`
+    super(
+      'SLUICE_HANDLER_FAILED',
+      `${how}. Nothing from this offset on is committed: mend the handler and start again, or let such records pass with ` +
+        '"on.failure": "dead-letter" or "skip"',
+      { cause },
+    )
+  }
+}
+
+/** With `exactly.once`: nobody knows whether a transaction counts. The consumer begins again from the group's commits, which know. */
+export class TransactionBrokenError extends SluiceError {
+  constructor(doing: string, cause: Error) {
+    super('SLUICE_TRANSACTION_BROKEN', `${doing} failed: ${cause.message}`, { cause, retriable: true })
+  }
+}
+
 /** The store stands where the log has no records: deleted by retention, or another topic under the same name. */
 export class OffsetOutsideLogError extends SluiceError {
   constructor(topicPartition: TopicPartition, next: number, log: { start: number; end: number }) {

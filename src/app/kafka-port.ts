@@ -102,7 +102,12 @@ export class KafkaPort implements ConsumerPort {
   }
 
   generation(): number {
-    return this.#consumer.groupMetadata().generationId
+    return this.groupMetadata().generationId
+  }
+
+  /** For offsets that a transaction commits. */
+  groupMetadata(): ReturnType<Consumer['groupMetadata']> {
+    return this.#consumer.groupMetadata()
   }
 
   commitSync(offsets: readonly PartitionOffset[], limits: CallLimits): Promise<void> {

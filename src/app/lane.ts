@@ -23,14 +23,8 @@ import { SinkEndedError, SinkFencedError, SinkRecordError, SinkUnavailableError,
 import { backoffMs } from './backoff.ts'
 import type { ValueDecoder } from './decode.ts'
 import { PoisonRecordError, ValueDecodeError } from './errors.ts'
-
-export type LaneState =
-  | { readonly kind: 'running' }
-  | { readonly kind: 'fenced'; readonly error: SinkFencedError }
-  | { readonly kind: 'refused'; readonly error: SinkRecordError }
-  | { readonly kind: 'failed'; readonly error: Error }
-  | { readonly kind: 'ended'; readonly error: SinkEndedError }
-  | { readonly kind: 'closed' }
+import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
+import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
 
 /** When a lane flushes; whatever comes first. */
 export interface Cadence {
@@ -44,11 +38,11 @@ export interface Cadence {
 
 /** What all lanes of a pipeline have in common. */
 export interface LaneContext {
-  readonly sink: Sink
   /** For messages: `consumer-thread-0`. */
   readonly consumer: string
   readonly sinkName: string
   readonly decode: ValueDecoder
+  readonly failures: FailurePolicy
   readonly cadence: Cadence
   /** A flush that takes longer is aborted, and tried again. */
   readonly flushTimeoutMs: number
@@ -63,6 +57,10 @@ export interface LaneContext {
   readonly afterFlush?: () => Promise<void>
 }
 
+export interface SinkLaneContext extends LaneContext {
+  readonly sink: Sink
+}
+
 interface Chunk {
   readonly records: readonly ConsumerRecord[]
   readonly next: number
@@ -73,9 +71,9 @@ interface Chunk {
 /** What may be written at once, at most: a decoded batch is held in memory beside its records. */
 const mostRecordsAWrite = 5000
 
-export class PartitionLane {
+export class PartitionLane implements Lane {
   readonly topicPartition: TopicPartition
-  readonly #context: LaneContext
+  readonly #context: SinkLaneContext
   readonly #key: string
   readonly #closing = new AbortController()
   /** A record that is known to be poison, from an earlier lane or a write. */
@@ -98,11 +96,13 @@ export class PartitionLane {
   #start: number | undefined
   /** Resolves when the lane is told to close, for waits that have no point any more then. */
   readonly #stopped = Promise.withResolvers<void>()
+  readonly #stopping = new AbortController()
+  readonly #signals: SettleSignals = { signal: this.#closing.signal, stopping: this.#stopping.signal }
 
   constructor(
     topicPartition: TopicPartition,
     next: number | undefined,
-    context: LaneContext,
+    context: SinkLaneContext,
     poison?: SluiceError & { offset: number },
   ) {
     this.topicPartition = topicPartition
@@ -147,7 +147,10 @@ export class PartitionLane {
     return this.#running === undefined
   }
 
-  /** Takes what a poll returned: records in offset order, and the position after them. */
+  get isWaiting(): boolean {
+    return false
+  }
+
   push(records: readonly ConsumerRecord[], next: number): void {
     if (this.#state.kind !== 'running' || this.#isClosing) return
     this.#start ??= records[0]?.offset ?? next
@@ -198,6 +201,7 @@ export class PartitionLane {
   #stopTaking(): void {
     this.#isClosing = true
     this.#stopped.resolve()
+    this.#stopping.abort()
     this.#timer?.cancel()
     this.#dropPending()
   }
@@ -255,7 +259,7 @@ export class PartitionLane {
       else poison = this.#decodeInto(values, record)
       if (poison) break
     }
-    if (poison && end === chunk.at) return this.#meetPoison(poison)
+    if (poison && end === chunk.at) return this.#meetPoison(poison, chunk)
     const records = chunk.records.slice(chunk.at, end)
     const next = end === chunk.records.length ? chunk.next : records.at(-1)!.offset + 1
     if (!(await this.#write({ first: Math.min(this.#next!, records[0]?.offset ?? next), next, records, values })))
@@ -275,11 +279,26 @@ export class PartitionLane {
     }
   }
 
-  /** Everything before it reaches the store, then the application stops. Skipping and dead letters will be decided here. */
-  async #meetPoison(error: SluiceError): Promise<void> {
+  /** Stops, after everything before it has reached the store; or leaves it out, once it is dealt with: then the next batch spans its offset. */
+  async #meetPoison(error: SluiceError, chunk: Chunk): Promise<void> {
+    const { failures, poisonAdvice } = this.#context
+    const record = chunk.records[chunk.at]!
+    try {
+      const isPassed = await failures.settle({ record, error, attempts: 1 }, this.#signals)
+      if (isPassed) {
+        chunk.at++
+        this.#poison = undefined
+        this.#pendingRecords = Math.max(0, this.#pendingRecords - 1)
+        this.#pendingBytes = Math.max(0, this.#pendingBytes - sizeOf(record))
+        return
+      }
+    } catch (failure) {
+      if (this.#isClosing) return
+      throw failure
+    }
     if (this.#hasUnflushed) await this.#flush()
     if (this.#state.kind === 'running' && !this.#closing.signal.aborted) {
-      this.#settle({ kind: 'failed', error: new PoisonRecordError(error, this.#context.poisonAdvice) })
+      this.#settle({ kind: 'failed', error: new PoisonRecordError(error, poisonAdvice) })
     }
   }
 
@@ -388,8 +407,4 @@ export class PartitionLane {
     this.#dropPending()
     this.#context.onChange()
   }
-}
-
-function sizeOf(record: ConsumerRecord): number {
-  return Math.max(0, record.serializedKeySize) + Math.max(0, record.serializedValueSize) + 64
 }

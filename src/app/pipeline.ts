@@ -1,5 +1,5 @@
 /**
- * One consumer and its sink: poll, hand each partition's records to its lane (lane.ts), commit what lanes made durable,
+ * One consumer and its target, a sink or a handler: poll, hand each partition's records to its lane (lane.ts), commit what lanes made durable,
  * and nothing that they did not. Whoever runs it (worker.ts) made the port and the sink.
  *
  *     starting ─open─▶ running ─stop()─▶ stopping ─▶ stopped
@@ -27,16 +27,47 @@ import type { Random } from '../seams/random.ts'
 import { guarantees, type Guarantee, type Opened, type Sink, type ValueType } from '../sinks/sink.ts'
 import { backoffMs } from './backoff.ts'
 import { Committer, type DurableOffset } from './committer.ts'
-import type { AssignmentListener, ConsumerPort } from './consumer-port.ts'
+import type { AssignmentListener, CommitChannel, ConsumerPort } from './consumer-port.ts'
 import type { CommitStrategy } from './conf.ts'
 import { valueDecoder } from './decode.ts'
 import { GuaranteeError, OffsetOutsideLogError, TopicRecreatedError } from './errors.ts'
+import { FailurePolicy, type FailureCounts } from './failure-policy.ts'
 import { PartitionLane, type Cadence, type LaneContext } from './lane.ts'
+import type { Lane } from './partition-work.ts'
+
+export type { LaneContext } from './lane.ts'
+
+/** Where records go: a store, or a handler (handler-target.ts). */
+export interface Target extends Pick<Sink, 'open' | 'assigned' | 'revoked' | 'close'> {
+  /** `poison`: a record that an earlier lane of this partition could not get rid of. */
+  newLane(
+    topicPartition: TopicPartition,
+    start: number | undefined,
+    context: LaneContext,
+    poison: (SluiceError & { offset: number }) | undefined,
+  ): Lane
+}
+
+export function sinkTarget(sink: Sink): Target {
+  return {
+    open: (context) => sink.open(context),
+    assigned: (partitions) => sink.assigned(partitions),
+    revoked: (topicPartitions, why) => sink.revoked(topicPartitions, why),
+    close: () => sink.close(),
+    newLane: (topicPartition, start, context, poison) =>
+      new PartitionLane(topicPartition, start, { ...context, sink }, poison),
+  }
+}
 
 export interface PipelineOptions {
   readonly port: ConsumerPort
-  readonly sink: Sink
-  readonly sinkName: string
+  readonly target: Target
+  /** For messages: `file`, `handler`. */
+  readonly targetName: string
+  /** In place of the port's own commits. */
+  readonly commits?: CommitChannel
+  /** What becomes of records that cannot be dealt with; without it they stop the application. */
+  readonly failures?: FailurePolicy
   readonly application: string
   readonly consumer: string
   readonly consumerCount: number
@@ -57,7 +88,7 @@ export interface PipelineOptions {
   readonly onAssignment?: (owned: readonly TopicPartition[]) => void
 }
 
-export interface PipelineCounts {
+export interface PipelineCounts extends Readonly<FailureCounts> {
   readonly polled: number
   readonly stored: number
   readonly committed: number
@@ -75,7 +106,7 @@ const FLUSH_BYTES = 16 * 1024 * 1024
 
 interface Partition {
   readonly topicPartition: TopicPartition
-  lane: PartitionLane | undefined
+  lane: Lane | undefined
   /** A record that the store refused in an earlier lane: the next one stops there. */
   poison: (SluiceError & { offset: number }) | undefined
   /** Where an earlier lane of this assignment stopped: what counts when the store keeps no offsets. */
@@ -93,6 +124,7 @@ interface Partition {
 export class Pipeline {
   readonly #options: PipelineOptions
   readonly #committer: Committer
+  readonly #failures: FailurePolicy
   readonly #partitions = new TopicPartitionMap<Partition>()
   readonly #stop = new AbortController()
   /** Aborts when what was read and not yet written is given up, so that the rest of the time is for flush and commit. */
@@ -109,15 +141,21 @@ export class Pipeline {
   #storedBefore = 0
 
   constructor(options: PipelineOptions) {
-    const { port, clock, logger, consumer } = options
+    const { port, commits, clock, random, logger, consumer, application } = options
     this.#options = options
-    this.#committer = new Committer(port, clock, logger, consumer)
+    this.#committer = new Committer(commits ?? port, clock, logger, consumer)
+    this.#committer.onBroken = (error) => {
+      this.#fail(error)
+      port.wakeup()
+    }
+    this.#failures =
+      options.failures ?? new FailurePolicy({ onFailure: 'stop', application, consumer, clock, random, logger })
   }
 
   get counts(): PipelineCounts {
     let stored = this.#storedBefore
     for (const { lane } of this.#partitions.values()) stored += lane?.storedRecords ?? 0
-    return { polled: this.#polled, stored, committed: this.#committer.count }
+    return { polled: this.#polled, stored, committed: this.#committer.count, ...this.#failures.counts }
   }
 
   /** What the store really promises; undefined before it was opened. */
@@ -139,7 +177,7 @@ export class Pipeline {
 
   /** Resolves after `stop` when everything has come to rest. Rejects with what stopped the application. */
   async run(): Promise<void> {
-    const { port, sink } = this.#options
+    const { port, target } = this.#options
     try {
       await this.#open()
       if (!this.#stop.signal.aborted) port.subscribe(this.#listener)
@@ -156,7 +194,7 @@ export class Pipeline {
       this.#fail(error as Error)
     }
     await port.close(this.#leftMs() ?? 0).catch((error: Error) => this.#fail(error))
-    await sink.close().catch((error: Error) => this.#fail(error))
+    await target.close().catch((error: Error) => this.#fail(error))
     if (this.#failure) throw this.#failure
   }
 
@@ -165,9 +203,9 @@ export class Pipeline {
   }
 
   async #open(): Promise<void> {
-    const { sink, sinkName, port, guarantee, value, logger } = this.#options
+    const { target, targetName, port, guarantee, value, logger } = this.#options
     const { application, consumer, consumerCount, clusterId, clock, random, disk } = this.#options
-    this.#opened = await sink.open({
+    this.#opened = await target.open({
       application,
       consumer,
       consumerCount,
@@ -181,16 +219,16 @@ export class Pipeline {
       signal: this.#deadline.signal,
     })
     if (guarantee && guarantees.indexOf(this.#opened.guarantee) > guarantees.indexOf(guarantee)) {
-      throw new GuaranteeError(sinkName, guarantee, this.#opened.guarantee)
+      throw new GuaranteeError(targetName, guarantee, this.#opened.guarantee)
     }
     this.#laneContext = {
-      sink,
-      sinkName,
+      sinkName: targetName,
       consumer,
       clock,
       random,
       logger,
       decode: valueDecoder(value),
+      failures: this.#failures,
       cadence: this.#cadence(),
       flushTimeoutMs: this.#options.maxPollIntervalMs * FLUSH_SHARE,
       poisonAdvice: this.#poisonAdvice(),
@@ -303,7 +341,7 @@ export class Pipeline {
 
   /** Asks the store where it stands with the partitions that have no lane yet, seeks there, and lets them flow. */
   async #place(): Promise<void> {
-    const { clock, port, sink, logger, sinkName } = this.#options
+    const { clock, port, target, logger, targetName } = this.#options
     const now = clock.monotonic()
     const due = [...this.#partitions.values()].filter(({ lane, retryAt }) => !lane && retryAt <= now)
     if (due.length === 0) return
@@ -313,7 +351,7 @@ export class Pipeline {
       await port.learnTopicIds([...new Set(topicPartitions.map(({ topic }) => topic))], limits)
       const committed = await port.committed(topicPartitions, limits)
       const generation = port.generation()
-      const positions = await sink.assigned(
+      const positions = await target.assigned(
         topicPartitions.map((topicPartition, index) => ({ topicPartition, committed: committed[index], generation })),
       )
       const stored = new TopicPartitionMap(positions.map(({ topicPartition, next }) => [topicPartition, next]))
@@ -330,7 +368,7 @@ export class Pipeline {
       }
       const names = topicPartitions.map(topicPartitionKey).join(', ')
       logger.error(
-        { sink: sinkName, partitions: names, attempt: due[0]!.attempts },
+        { sink: targetName, partitions: names, attempt: due[0]!.attempts },
         `cannot begin with ${names}: ${error.message}. Trying again; nothing of them is read meanwhile`,
       )
     }
@@ -354,7 +392,7 @@ export class Pipeline {
     // Without a position anywhere the consumer begins by auto.offset.reset.
     if (start !== undefined) port.seek(topicPartition, start)
     partition.topicId = port.topicId(topicPartition.topic)
-    partition.lane = new PartitionLane(topicPartition, start, this.#laneContext!, poison)
+    partition.lane = this.#options.target.newLane(topicPartition, start, this.#laneContext!, poison)
     this.#committer.begin(topicPartition, committed)
     partition.arrived = undefined
     partition.isPaused = false
@@ -422,7 +460,11 @@ export class Pipeline {
     const { clock, maxPollIntervalMs, commit } = this.#options
     const until = clock.monotonic() + maxPollIntervalMs / 4
     const lanes = () => [...this.#partitions.values()].flatMap(({ lane }) => lane ?? [])
-    while (lanes().some(({ isIdle }) => !isIdle) && clock.monotonic() < until && !this.#stop.signal.aborted) {
+    while (
+      lanes().some(({ isIdle, isWaiting }) => !isIdle && !isWaiting) &&
+      clock.monotonic() < until &&
+      !this.#stop.signal.aborted
+    ) {
       if (this.#committer.hasWaiters) await this.#commitDurable()
       if (lanes().every(({ isIdle, state }) => isIdle || state.kind !== 'running')) break
       this.#changed = Promise.withResolvers<void>()
@@ -508,7 +550,7 @@ export class Pipeline {
     const positions =
       placed.length === 0
         ? []
-        : await this.#options.sink.revoked(
+        : await this.#options.target.revoked(
             placed.map(({ topicPartition }) => topicPartition),
             'revoked',
           )
@@ -532,7 +574,7 @@ export class Pipeline {
     this.#committer.releaseWaiters()
     await Promise.all(held.map(async ({ lane }) => lane?.abort()))
     const placed = held.filter(({ lane }) => lane).map(({ topicPartition }) => topicPartition)
-    if (placed.length > 0) await this.#options.sink.revoked(placed, 'lost')
+    if (placed.length > 0) await this.#options.target.revoked(placed, 'lost')
     this.#forget(held)
   }
 

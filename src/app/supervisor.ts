@@ -23,7 +23,7 @@ import type { ApplicationConf } from './conf.ts'
 import { reachBroker, UnreachableError } from './reach.ts'
 import { Restarts } from './restarts.ts'
 import type { WorkerHandle, WorkerHost } from './worker-host.ts'
-import type { WorkerCounts, WorkerFailure, WorkerMessage } from './worker.ts'
+import { noCounts, type WorkerCounts, type WorkerFailure, type WorkerMessage } from './worker.ts'
 
 /** A consumer failed. The message names it and holds its cause. */
 export class ConsumerFailedError extends SluiceError {
@@ -86,7 +86,6 @@ interface Slot {
 }
 
 const RETRY_MS = 3000
-const noCounts: WorkerCounts = { polled: 0, stored: 0, committed: 0 }
 
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -234,14 +233,10 @@ export class Supervisor {
     this.#endIfOver()
   }
 
-  #count(slot: Slot, { polled, stored, committed }: WorkerCounts): void {
-    const before = slot.countsBefore
-    const counts = {
-      polled: before.polled + polled,
-      stored: before.stored + stored,
-      committed: before.committed + committed,
-    }
-    slot.status = { ...slot.status, counts }
+  #count(slot: Slot, since: WorkerCounts): void {
+    const names = Object.keys(noCounts) as (keyof WorkerCounts)[]
+    const sums = names.map((name) => [name, slot.countsBefore[name] + since[name]])
+    slot.status = { ...slot.status, counts: Object.fromEntries(sums) as WorkerCounts }
   }
 
   /** Started again after a while, unless it is to stop anyway or has crashed too often. */

@@ -6,6 +6,7 @@
  *     launched ─▶ connecting ─▶ running ─stop─▶ stopping ─▶ stopped
  *                     └───────────┴── a failure ──────────▶ failed
  */
+import type { PropertyBag } from '../client/config.ts'
 import type { ClientSeams } from '../client/seams.ts'
 import { SluiceError } from '../error.ts'
 import { topicPartitionKey } from '../protocol/records/topic-partition.ts'
@@ -13,8 +14,10 @@ import type { Disk } from '../seams/disk.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { SinkRegistry } from '../sinks/sink.ts'
 import type { ApplicationConf } from './conf.ts'
+import { FailurePolicy } from './failure-policy.ts'
 import { KafkaPort } from './kafka-port.ts'
-import { Pipeline } from './pipeline.ts'
+import { Pipeline, sinkTarget, type PipelineCounts, type PipelineOptions } from './pipeline.ts'
+import type { ProducerPort } from './producer-port.ts'
 
 /** Plain data: all that a worker is told. */
 export interface WorkerSpec {
@@ -25,12 +28,11 @@ export interface WorkerSpec {
 
 export type WorkerCommand = { readonly type: 'stop' } | { readonly type: 'report' }
 
-export interface WorkerCounts {
-  /** Records that polls returned, that the store has, and offsets that were committed, since the start. */
-  readonly polled: number
-  readonly stored: number
-  readonly committed: number
-}
+/**
+ * Records that polls returned, that the store has or a handler is done with, offsets that were committed, attempts of handlers that failed and were
+ * made again, records that went to a dead-letter topic or were skipped: since the start.
+ */
+export type WorkerCounts = PipelineCounts
 
 export interface WorkerFailure {
   /** `SLUICE_…` for what Sluice foresaw; undefined for what nobody did, which then has a stack. */
@@ -57,7 +59,15 @@ export interface WorkerEnvironment {
 }
 
 const CONNECT_MS = 10_000
-const noCounts: WorkerCounts = { polled: 0, stored: 0, committed: 0 }
+export const noCounts: WorkerCounts = {
+  polled: 0,
+  stored: 0,
+  committed: 0,
+  failed: 0,
+  retried: 0,
+  deadLettered: 0,
+  skipped: 0,
+}
 
 export class Worker {
   readonly #spec: WorkerSpec
@@ -101,18 +111,29 @@ export class Worker {
 
   async #consume(): Promise<void> {
     const { application, consumer } = this.#spec
-    const { seams, disk, sinks } = this.#environment
+    const { seams, disk } = this.#environment
     const { clock, random, logger } = seams
     const properties = { 'client.id': `${application.groupId}-${consumer}`, ...application.properties }
     const port = new KafkaPort(application, properties, seams)
+    const producer = await this.#producer(properties)
     try {
       const clusterId = await connect(port, this.#environment, this.#stop.signal)
       if (clusterId === undefined) return
+      const { onFailure, deadLetterTopic, groupId } = application
       this.#pipeline = new Pipeline({
         port,
-        sink: sinks.configure(application.sink).create(),
-        sinkName: String(application.sink['type']),
-        application: application.groupId,
+        ...(await this.#target(port, producer)),
+        failures: new FailurePolicy({
+          onFailure,
+          application: groupId,
+          consumer,
+          deadLetterTopic,
+          producer,
+          clock,
+          random,
+          logger,
+        }),
+        application: groupId,
         consumer,
         consumerCount: application.consumers,
         clusterId,
@@ -132,8 +153,51 @@ export class Worker {
       })
       await this.#pipeline.run()
     } finally {
+      await producer?.close(0)
       await port.close(0)
     }
+  }
+
+  /** Only for applications that may send something: a worker loads what it needs. */
+  async #producer(properties: PropertyBag): Promise<ProducerPort | undefined> {
+    const { application, consumer } = this.#spec
+    if (!application.handler && application.onFailure !== 'dead-letter') return undefined
+    const { KafkaProducerPort } = await import('./kafka-producer-port.ts')
+    return new KafkaProducerPort({
+      consumer: properties,
+      producer: application.producer,
+      transactionalIdPrefix: `${application.groupId}-${consumer}`,
+      seams: this.#environment.seams,
+    })
+  }
+
+  async #target(
+    port: KafkaPort,
+    producer: ProducerPort | undefined,
+  ): Promise<Pick<PipelineOptions, 'target' | 'targetName' | 'commits'>> {
+    const { application } = this.#spec
+    const { sink, handler } = application
+    if (!handler) {
+      const target = sinkTarget(this.#environment.sinks.configure(sink!).create())
+      return { target, targetName: String(sink!['type']) }
+    }
+    const [{ HandlerTarget }, { loadHandler }, { TransactionalCommits }] = await Promise.all([
+      import('./handler-target.ts'),
+      import('./handler-module.ts'),
+      import('./transactional-commits.ts'),
+    ])
+    const { file, ...settings } = handler
+    const loaded = await loadHandler(file)
+    const target = new HandlerTarget({
+      ...settings,
+      handler: loaded,
+      application: application.groupId,
+      producer: producer!,
+    })
+    const commits = settings.isExactlyOnce
+      ? new TransactionalCommits(producer!, target, () => port.groupMetadata())
+      : undefined
+    return { target, targetName: 'handler', ...(commits ? { commits } : {}) }
   }
 }
 

@@ -25,7 +25,7 @@ function reference(): string {
   return `# consumer.conf
 
 What \`sluice run <conf>\` reads: JSON or YAML, one application or a list of them. Paths in it are relative to the folder that the command is run
-in. \`sluice run <conf> --check\` says everything that is wrong with a file, and what is meant otherwise.
+in, but for \`handler\`: a module is looked for from the folder of the file that names it. \`sluice run <conf> --check\` says everything that is wrong with a file, and what is meant otherwise.
 
 \`\`\`json
 ${example}

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { valueDecoder } from '../../src/app/decode.ts'
-import { PartitionLane, type LaneContext } from '../../src/app/lane.ts'
+import { PartitionLane, type SinkLaneContext } from '../../src/app/lane.ts'
 import { systemClock } from '../../src/seams/clock.ts'
 import type { Logger } from '../../src/seams/logger.ts'
+import { FailurePolicy } from '../../src/app/failure-policy.ts'
+import { silentLogger } from '../../src/seams/logger.ts'
 import { seededRandom } from '../../src/seams/random.ts'
 import {
   SinkEndedError,
@@ -23,6 +25,15 @@ interface Fake extends Sink {
   readonly batches: SinkBatch[]
   readonly flushes: number[]
 }
+
+const stopping = new FailurePolicy({
+  onFailure: 'stop',
+  application: 'app',
+  consumer: 'consumer-thread-0',
+  clock: systemClock,
+  random: seededRandom(1),
+  logger: silentLogger,
+})
 
 function fakeSink(overrides: Partial<Sink> = {}): Fake {
   const batches: SinkBatch[] = []
@@ -46,7 +57,7 @@ function fakeSink(overrides: Partial<Sink> = {}): Fake {
   }
 }
 
-function laneOf(sink: Sink, overrides: Partial<LaneContext> = {}): PartitionLane {
+function laneOf(sink: Sink, overrides: Partial<SinkLaneContext> = {}): PartitionLane {
   return new PartitionLane(topicPartition, 0, {
     sink,
     consumer: 'consumer-thread-0',
@@ -56,7 +67,8 @@ function laneOf(sink: Sink, overrides: Partial<LaneContext> = {}): PartitionLane
     flushTimeoutMs: 60_000,
     clock: systemClock,
     random: seededRandom(1),
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    logger: silentLogger,
+    failures: stopping,
     poisonAdvice: 'Do something.',
     onChange() {},
     ...overrides,
@@ -112,7 +124,7 @@ await test('lane: a record that an earlier lane met stops the next one there', a
   assert.equal(lane.durable, 2)
 })
 
-function contextOf(sink: Sink): LaneContext {
+function contextOf(sink: Sink): SinkLaneContext {
   return {
     sink,
     consumer: 'c',
@@ -122,7 +134,8 @@ function contextOf(sink: Sink): LaneContext {
     flushTimeoutMs: 60_000,
     clock: systemClock,
     random: seededRandom(1),
-    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    logger: silentLogger,
+    failures: stopping,
     poisonAdvice: '',
     onChange() {},
   }

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CommitStrategy } from '../../src/app/conf.ts'
-import { Pipeline } from '../../src/app/pipeline.ts'
+import { Pipeline, sinkTarget } from '../../src/app/pipeline.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
 import { seededRandom, type Random } from '../../src/seams/random.ts'
 import { systemDisk } from '../../src/seams/disk.ts'
@@ -89,8 +89,8 @@ class Simulation {
     const sink = new SimulatedSink(this.store, this.clock, this.random, process, scenario)
     process.pipeline = new Pipeline({
       port: process.port,
-      sink: scenario.breakSink ? scenario.breakSink(sink) : sink,
-      sinkName: 'simulated',
+      target: sinkTarget(scenario.breakSink ? scenario.breakSink(sink) : sink),
+      targetName: 'simulated',
       application: 'simulation',
       consumer: `consumer-thread-${this.processes.length}`,
       consumerCount: 1,

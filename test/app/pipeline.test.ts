@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GuaranteeError, OffsetOutsideLogError } from '../../src/app/errors.ts'
-import { Pipeline, type PipelineOptions } from '../../src/app/pipeline.ts'
+import { Pipeline, sinkTarget, type PipelineOptions } from '../../src/app/pipeline.ts'
 import { systemDisk } from '../../src/seams/disk.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
 import { seededRandom } from '../../src/seams/random.ts'
@@ -68,8 +68,8 @@ function pipelineOf(sink: NotedSink, logs: SimulatedLog[], overrides: Partial<Pi
   const port = new SimulatedPort(cluster, { isDead: false })
   const pipeline = new Pipeline({
     port,
-    sink,
-    sinkName: 'noted',
+    target: sinkTarget(sink),
+    targetName: 'noted',
     application: 'app',
     consumer: 'consumer-thread-0',
     consumerCount: 1,

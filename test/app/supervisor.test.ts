@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { parseConf } from '../../src/app/conf.ts'
 import { ConsumerFailedError, Supervisor, type SupervisorOptions } from '../../src/app/supervisor.ts'
 import type { WorkerHost } from '../../src/app/worker-host.ts'
-import type { WorkerCommand, WorkerMessage, WorkerSpec } from '../../src/app/worker.ts'
+import { noCounts, type WorkerCommand, type WorkerMessage, type WorkerSpec } from '../../src/app/worker.ts'
 import { UnreachableError } from '../../src/app/reach.ts'
 import { systemClock, type Clock } from '../../src/seams/clock.ts'
 import type { Logger } from '../../src/seams/logger.ts'
@@ -12,7 +12,7 @@ import type { Transport } from '../../src/seams/transport.ts'
 import { sinks } from '../../src/sinks/index.ts'
 import { until } from '../support/until.ts'
 
-const counts = { polled: 5, stored: 4, committed: 3 }
+const counts = { ...noCounts, polled: 5, stored: 4, committed: 3 }
 
 class ScriptedHost implements WorkerHost {
   readonly workers: { spec: WorkerSpec; commands: WorkerCommand[]; say: (message: WorkerMessage) => void }[] = []
@@ -157,7 +157,7 @@ await test('supervisor: reports come as often as asked for', async () => {
     onStatus: (consumers) => void seen.push(consumers[0]?.counts.stored ?? -1),
   })
   await until(() => host.workers[0]?.commands.some(({ type }) => type === 'report') === true)
-  host.workers[0]!.say({ type: 'report', counts: { polled: 9, stored: 8, committed: 7 } })
+  host.workers[0]!.say({ type: 'report', counts: { ...noCounts, polled: 9, stored: 8, committed: 7 } })
   await until(() => seen.includes(8))
   supervisor.stop()
   await ended
@@ -207,7 +207,7 @@ await test('supervisor: one that crashes is started again alone, after waits tha
   assert.deepEqual(waits, [500, 1000])
   const { state, restarts, lastError, counts: sums } = supervisor.consumers[0]!
   assert.deepEqual({ state, restarts, lastError }, { state: 'running', restarts: 2, lastError: 'a bug' })
-  assert.deepEqual(sums, { polled: 10, stored: 8, committed: 6 })
+  assert.deepEqual(sums, { ...noCounts, polled: 10, stored: 8, committed: 6 })
   assert.deepEqual(host.workers[1]!.commands, [])
   supervisor.stop()
   await ended

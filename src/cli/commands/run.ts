@@ -154,7 +154,7 @@ async function printApplications(
       consumers: application.consumers,
       value: application.value,
       commit: application.commit,
-      sink: String(application.sink['type']),
+      sink: application.handler ? `handler ${application.handler.module}` : String(application.sink!['type']),
       servers: String(application.properties['bootstrap.servers']),
     })),
     [

@@ -1,0 +1,492 @@
+/**
+ * One partition's records on their way through a handler. Several may be under way at once; `durable` follows the longest run without a gap.
+ *
+ *     window    offset order:   done  done  done │ running  done  waiting for a retry  done  ready  ready …
+ *                                                └ durable: what is committed never passes this point
+ *     strands   by `order`: one for the partition, one a key, or none. A strand's next record begins when the one before it is done.
+ *
+ *     ready ──room──▶ running ──resolved──▶ done
+ *                        │ ▲
+ *                  failed│ └─backoff── waiting        its room goes to others meanwhile
+ *                        └──given up──▶ on.failure ──passed──▶ done
+ *                                            └─────stop──────▶ the lane fails, and with it the application
+ *
+ * The window is bounded: nothing begins that is more than MOST_AHEAD records past the gap. What is done keeps no record, only a mark.
+ * What is not done when the lane is left is handled again by whoever reads the partition next.
+ */
+import type { ProducerRecord } from '../client/producer/record.ts'
+import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { topicPartitionKey, type TopicPartition } from '../protocol/records/topic-partition.ts'
+import type { Clock } from '../seams/clock.ts'
+import type { Logger } from '../seams/logger.ts'
+import type { Random } from '../seams/random.ts'
+import type { Concurrency } from './concurrency.ts'
+import type { ValueDecoder } from './decode.ts'
+import { HandlerFailedError, ValueDecodeError } from './errors.ts'
+import { classOf } from './dead-letters.ts'
+import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
+import { Fifo } from './fifo.ts'
+import {
+  BatchFailedError,
+  HandlerRecord,
+  RetriableError,
+  type HandlerContext,
+  type HandlerProducer,
+} from './handler.ts'
+import type { LoadedHandler } from './handler-module.ts'
+import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
+
+export type Order = 'partition' | 'key' | 'unordered'
+export const orders: readonly Order[] = ['partition', 'key', 'unordered']
+
+export interface RetrySettings {
+  /** Attempts after the first. */
+  readonly retries: number
+  readonly backoffMs: number
+  readonly backoffMaxMs: number
+}
+
+/** What all lanes of a consumer have in common. */
+export interface HandlerLaneContext {
+  readonly handler: LoadedHandler
+  readonly order: Order
+  /** Most records that a batch handler is given at once. */
+  readonly batchRecords: number
+  readonly retry: RetrySettings
+  readonly concurrency: Concurrency
+  readonly failures: FailurePolicy
+  readonly decode: ValueDecoder
+  readonly application: string
+  readonly consumer: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Sends what a handler gives; undefined with `exactly.once`, where it is held for the transaction. */
+  readonly send: ((record: ProducerRecord, signal: AbortSignal) => Promise<void>) | undefined
+  readonly onChange: () => void
+  /** With `commit: record`: resolves when what is durable has been committed. */
+  readonly afterRecord: (() => Promise<void>) | undefined
+}
+
+interface Entry {
+  /** undefined when it is done. */
+  record: ConsumerRecord | undefined
+  readonly offset: number
+  /** The position after it; behind the last one of a poll there may be a gap. */
+  next: number
+  readonly bytes: number
+  /** Counts entries of this lane. */
+  readonly sequence: number
+  strand: string | undefined
+  /** What comes next in the same strand. */
+  follower: Entry | undefined
+  outputs: readonly ProducerRecord[] | undefined
+}
+
+type Outcome =
+  | { readonly kind: 'done'; readonly outputs: readonly ProducerRecord[] | undefined }
+  | { readonly kind: 'failed'; readonly error: Error; readonly index: number }
+
+/** How far work may run ahead of the oldest record that is not done. */
+export const MOST_AHEAD = 10_000
+/** How many records are done before the pipeline is told, if nothing else tells it. */
+const TELL_EVERY = 256
+
+export class HandlerLane implements Lane {
+  readonly topicPartition: TopicPartition
+  readonly #context: HandlerLaneContext
+  readonly #closing = new AbortController()
+  readonly #stopped = Promise.withResolvers<void>()
+  readonly #stopping = new AbortController()
+  readonly #signals: SettleSignals = { signal: this.#closing.signal, stopping: this.#stopping.signal }
+  readonly #window = new Fifo<Entry>()
+  readonly #ready = new Fifo<Entry>()
+  /** The last entry of each strand that is not worked off. */
+  readonly #strands = new Map<string, Entry>()
+  /** What done records of the run without a gap sent, until it is committed. */
+  #outputs: { readonly next: number; readonly records: readonly ProducerRecord[] }[] = []
+  #state: LaneState = { kind: 'running' }
+  #start: number | undefined
+  #durable: number | undefined
+  #sequences = 0
+  #oldest = 0
+  #running = 0
+  #waiting = 0
+  #isAsking = false
+  #pendingBytes = 0
+  #notDone = 0
+  #doneRecords = 0
+  #isStopping = false
+  #isFrozen = false
+  #idle: (() => void) | undefined
+
+  constructor(topicPartition: TopicPartition, start: number | undefined, context: HandlerLaneContext) {
+    this.topicPartition = topicPartition
+    this.#start = start
+    this.#context = context
+  }
+
+  get state(): LaneState {
+    return this.#state
+  }
+
+  get durable(): number | undefined {
+    return this.#durable
+  }
+
+  get restartAt(): number | undefined {
+    return this.#durable ?? this.#start
+  }
+
+  get pendingBytes(): number {
+    return this.#pendingBytes
+  }
+
+  get storedRecords(): number {
+    return this.#doneRecords
+  }
+
+  get isIdle(): boolean {
+    return this.#running === 0 && (this.#notDone === 0 || this.#isStopping)
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting > 0 && this.#waiting === this.#running
+  }
+
+  push(records: readonly ConsumerRecord[], next: number): void {
+    if (this.#state.kind !== 'running' || this.#isStopping) return
+    this.#start ??= records[0]?.offset ?? next
+    for (const record of records) this.#add(record)
+    const last = this.#window.last()
+    if (last) last.next = next
+    else this.#durable = next
+    this.#pump()
+  }
+
+  #add(record: ConsumerRecord): void {
+    const { offset } = record
+    const bytes = sizeOf(record)
+    const strand = this.#strandOf(record)
+    const entry: Entry = {
+      record,
+      offset,
+      next: offset + 1,
+      bytes,
+      sequence: this.#sequences++,
+      strand,
+      follower: undefined,
+      outputs: undefined,
+    }
+    this.#window.push(entry)
+    this.#notDone++
+    this.#pendingBytes += bytes
+    if (strand === undefined) return this.#ready.push(entry)
+    const before = this.#strands.get(strand)
+    this.#strands.set(strand, entry)
+    if (before) before.follower = entry
+    else this.#ready.push(entry)
+  }
+
+  /** undefined: in no order. A batch handler's records wait in the window's own order. Records without a key have none to keep. */
+  #strandOf(record: ConsumerRecord): string | undefined {
+    const { order, handler } = this.#context
+    if (handler.kind === 'batch' || order === 'unordered') return undefined
+    return order === 'partition' ? '' : (record.key?.toString('latin1') ?? undefined)
+  }
+
+  get #canStart(): boolean {
+    if (this.#state.kind !== 'running' || this.#isStopping) return false
+    if (this.#context.handler.kind === 'batch' && this.#running > 0) return false
+    const entry = this.#ready.peek()
+    return entry !== undefined && entry.sequence - this.#oldest < MOST_AHEAD
+  }
+
+  #pump(): void {
+    while (!this.#isAsking && this.#canStart) {
+      this.#isAsking = true
+      this.#context.concurrency.request(() => {
+        this.#isAsking = false
+        if (this.#canStart) void this.#run(this.#takeUnit())
+        else this.#context.concurrency.release()
+      })
+    }
+  }
+
+  #takeUnit(): Entry[] {
+    const { handler, batchRecords } = this.#context
+    const unit = [this.#ready.shift()!]
+    while (handler.kind === 'batch' && unit.length < batchRecords && this.#ready.length > 0)
+      unit.push(this.#ready.shift()!)
+    return unit
+  }
+
+  async #run(unit: readonly Entry[]): Promise<void> {
+    this.#running++
+    try {
+      await this.#work(unit)
+    } catch (error) {
+      // What is given up by a stop or an abort is read again.
+      if (!this.#isStopping) this.#fail(error as Error)
+    }
+    this.#running--
+    this.#context.concurrency.release()
+    this.#pump()
+    if (this.#running > 0) return
+    this.#idle?.()
+    if (this.#notDone === 0) this.#context.onChange()
+  }
+
+  /** Resolves when every record of the unit is done, or when the lane is left. */
+  async #work(unit: readonly Entry[]): Promise<void> {
+    const records: HandlerRecord[] = []
+    for (const [index, entry] of unit.entries()) {
+      const decoded = await this.#decode(entry.record!)
+      if (decoded instanceof HandlerRecord) records.push(decoded)
+      else {
+        if (index > 0) await this.#attempts(unit.slice(0, index), records)
+        if (this.#isLeft) return
+        await this.#giveUp(entry, decoded, 1)
+        if (!this.#isLeft && index + 1 < unit.length) await this.#work(unit.slice(index + 1))
+        return
+      }
+    }
+    await this.#attempts(unit, records)
+  }
+
+  async #decode(record: ConsumerRecord): Promise<HandlerRecord | ValueDecodeError> {
+    try {
+      return new HandlerRecord(record, this.#context.decode(record))
+    } catch (error) {
+      if (error instanceof ValueDecodeError) return error
+      throw error
+    }
+  }
+
+  get #isLeft(): boolean {
+    return this.#closing.signal.aborted || this.#state.kind !== 'running'
+  }
+
+  async #attempts(unit: readonly Entry[], records: readonly HandlerRecord[]): Promise<void> {
+    const { retry, failures } = this.#context
+    for (let attempt = 1; !this.#isLeft; attempt++) {
+      const outcome = await this.#attempt(records, attempt)
+      if (outcome.kind === 'done') return this.#done(unit, outcome.outputs)
+      if (this.#closing.signal.aborted) return
+      failures.counts.failed++
+      const { error, index } = outcome
+      if (index > 0) {
+        await this.#done(unit.slice(0, index), undefined)
+        return this.#attempts(unit.slice(index), records.slice(index))
+      }
+      if (isFatal(error) || attempt > retry.retries) {
+        if (unit.length === 1) return this.#giveUp(unit[0]!, error, attempt)
+        // One of them is the cause, and the others are not to go its way.
+        for (const [at, entry] of unit.entries()) {
+          if (this.#isLeft) return
+          await this.#attempts([entry], [records[at]!])
+        }
+        return
+      }
+      if (this.#isStopping) return
+      await this.#waitForRetry(unit, error, attempt)
+      if (this.#isStopping) return
+      failures.counts.retried++
+    }
+  }
+
+  async #attempt(records: readonly HandlerRecord[], attempt: number): Promise<Outcome> {
+    const { handler, send } = this.#context
+    const sent: Promise<void>[] = []
+    const outputs: ProducerRecord[] = []
+    let isOver = false
+    const producer: HandlerProducer = {
+      send: (record) => {
+        if (isOver) return Promise.reject(new Error('the handler has resolved: await what is to be sent within it'))
+        if (!send) {
+          outputs.push(record)
+          return Promise.resolve()
+        }
+        const sending = send(record, this.#closing.signal)
+        // Whoever does not await it still must not pass the record.
+        sending.catch(() => {})
+        sent.push(sending)
+        return sending
+      },
+    }
+    try {
+      const context = this.#handlerContext(records[0]!, attempt, producer)
+      await (handler.kind === 'batch' ? handler.handle(records, context) : handler.handle(records[0]!, context))
+      isOver = true
+      if (sent.length > 0) await Promise.all(sent)
+      return { kind: 'done', outputs: send ? undefined : outputs }
+    } catch (thrown) {
+      isOver = true
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      // With `exactly.once` what the batch sent cannot be told apart by record: all of it is dropped, and all of it handled again.
+      const index =
+        error instanceof BatchFailedError && send ? Math.min(Math.max(0, error.index), records.length - 1) : 0
+      return { kind: 'failed', error, index }
+    }
+  }
+
+  #handlerContext(record: HandlerRecord, attempt: number, producer: HandlerProducer): HandlerContext {
+    const { application, consumer, logger } = this.#context
+    return { application, consumer, attempt, producer, signal: this.#closing.signal, logger: placed(logger, record) }
+  }
+
+  /** The room is given to others meanwhile, and polling goes on: a retry costs neither throughput of others nor the membership. */
+  async #waitForRetry(unit: readonly Entry[], error: Error, attempt: number): Promise<void> {
+    const { retry, random, clock, concurrency, logger, consumer } = this.#context
+    const base = Math.min(retry.backoffMaxMs, retry.backoffMs * 2 ** Math.min(attempt - 1, 30))
+    const least = error instanceof RetriableError ? (error.retryAfterMs ?? 0) : 0
+    const waitMs = Math.max(least, base * (0.8 + 0.4 * random.next()))
+    const { offset } = unit[0]!
+    const where = unit.length === 1 ? `offset ${offset}` : `offsets ${offset} to ${unit.at(-1)!.offset}`
+    logger.warn(
+      {
+        consumer,
+        ...this.topicPartition,
+        offset,
+        attempt,
+        error: classOf(error),
+        ...(attempt === 1 ? stackOf(error) : {}),
+      },
+      `${topicPartitionKey(this.topicPartition)} ${where}: the handler failed (attempt ${attempt} of ${retry.retries + 1}): ` +
+        `${error.message}. Trying again in ${(waitMs / 1000).toFixed(1)} s`,
+    )
+    concurrency.release()
+    this.#waiting++
+    this.#context.onChange()
+    try {
+      await Promise.race([clock.sleep(waitMs, this.#closing.signal), this.#stopped.promise])
+    } finally {
+      this.#waiting--
+    }
+    await concurrency.take()
+  }
+
+  async #giveUp(entry: Entry, error: Error, attempts: number): Promise<void> {
+    const { failures, send } = this.#context
+    const record = entry.record!
+    const outputs: ProducerRecord[] | undefined = send ? undefined : []
+    const isPassed = await failures.settle({ record, error, attempts }, this.#signals, outputs)
+    if (isPassed) return this.#done([entry], outputs)
+    this.#fail(new HandlerFailedError(record, error, attempts))
+  }
+
+  async #done(unit: readonly Entry[], outputs: readonly ProducerRecord[] | undefined): Promise<void> {
+    // Late results count for nothing: the partition may be another member's.
+    if (this.#isFrozen) return
+    for (const entry of unit) {
+      entry.record = undefined
+      this.#pendingBytes -= entry.bytes
+    }
+    this.#notDone -= unit.length
+    this.#doneRecords += unit.length
+    if (outputs && outputs.length > 0) unit.at(-1)!.outputs = outputs
+    this.#advance()
+    const { afterRecord, onChange } = this.#context
+    if (this.#doneRecords % TELL_EVERY < unit.length) onChange()
+    if (afterRecord && !this.#isStopping) await Promise.race([afterRecord(), this.#stopped.promise])
+    for (const entry of unit) this.#follow(entry)
+  }
+
+  #advance(): void {
+    for (let entry = this.#window.peek(); entry && entry.record === undefined; entry = this.#window.peek()) {
+      this.#window.shift()
+      this.#oldest = entry.sequence + 1
+      this.#durable = entry.next
+      if (entry.outputs) this.#outputs.push({ next: entry.next, records: entry.outputs })
+    }
+  }
+
+  #follow(entry: Entry): void {
+    if (entry.strand === undefined) return
+    if (entry.follower) this.#ready.push(entry.follower)
+    else if (this.#strands.get(entry.strand) === entry) this.#strands.delete(entry.strand)
+    this.#pump()
+  }
+
+  /** What was sent by records below `next`, in their order, and is not committed. */
+  outputsUpTo(next: number): ProducerRecord[] {
+    return this.#outputs.flatMap((one) => (one.next <= next ? one.records : []))
+  }
+
+  /** A transaction with them is committed. */
+  forgetOutputs(next: number): void {
+    this.#outputs = this.#outputs.filter((one) => one.next > next)
+  }
+
+  async close(signal: AbortSignal, drain?: AbortSignal): Promise<void> {
+    this.#stop()
+    const abort = () => this.#closing.abort()
+    const given = [signal, ...(drain ? [drain] : [])]
+    for (const one of given) {
+      one.addEventListener('abort', abort, { once: true })
+      if (one.aborted) abort()
+    }
+    try {
+      await this.#untilIdle(signal)
+    } finally {
+      for (const one of given) one.removeEventListener('abort', abort)
+      this.#freeze()
+    }
+  }
+
+  async abort(): Promise<void> {
+    this.#stop()
+    this.#freeze()
+  }
+
+  /** A handler that does not heed its signal is not waited for longer than that. */
+  async #untilIdle(signal: AbortSignal): Promise<void> {
+    if (this.#running === 0 || signal.aborted) return
+    const idle = Promise.withResolvers<void>()
+    this.#idle = idle.resolve
+    signal.addEventListener('abort', () => idle.resolve(), { once: true })
+    await idle.promise
+  }
+
+  #stop(): void {
+    this.#isStopping = true
+    this.#stopped.resolve()
+    this.#stopping.abort()
+    this.#ready.clear()
+    this.#pendingBytes = 0
+  }
+
+  #freeze(): void {
+    this.#isFrozen = true
+    this.#closing.abort()
+    if (this.#state.kind === 'running') this.#state = { kind: 'closed' }
+  }
+
+  #fail(error: Error): void {
+    if (this.#state.kind !== 'running') return
+    this.#state = { kind: 'failed', error }
+    this.#context.onChange()
+  }
+}
+
+function isFatal(error: Error): boolean {
+  return (error as { retriable?: unknown }).retriable === false || isFatalCause(error)
+}
+
+/** A batch handler's error says of one record what that record's own error would. */
+function isFatalCause(error: Error): boolean {
+  return error instanceof BatchFailedError && (error.cause as { retriable?: unknown } | undefined)?.retriable === false
+}
+
+/** Where in the user's own code it came about: from the call of the handler on, the rest is ours. */
+function stackOf({ stack }: Error): { stack?: string } {
+  const lines = stack?.split('\n') ?? []
+  const end = lines.findIndex((line) => line.includes('#attempt ('))
+  return { stack: lines.slice(0, end < 0 ? lines.length : end).join('\n') }
+}
+
+function placed(logger: Logger, { topic, partition, offset }: HandlerRecord): Logger {
+  const at = (level: keyof Logger) => (fields: object, message: string) =>
+    logger[level]({ topic, partition, offset, ...fields }, `${topic}-${partition} offset ${offset}: ${message}`)
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}

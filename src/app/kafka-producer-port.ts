@@ -1,0 +1,158 @@
+/**
+ * Producers as an application needs them: one for what is sent at once, one for transactions, each made when it is first used.
+ *
+ * A transaction is open only while its records and offsets, which are all known already, are sent. So its `transactional.id` can be new with each
+ * process (no two processes may share one): what fences a stale owner is the group's generation, sent with the offsets, and what a dead
+ * process left open ends after `transaction.timeout.ms`.
+ */
+import { SluiceError } from '../error.ts'
+import { Admin } from '../client/admin/index.ts'
+import type { PropertyBag } from '../client/config.ts'
+import { KafkaError } from '../protocol/error-codes.ts'
+import { TimeoutError, TransactionAbortableError } from '../client/errors.ts'
+import { Producer } from '../client/producer/index.ts'
+import type { ProducerRecord } from '../client/producer/record.ts'
+import type { GroupMetadata, OffsetToCommit } from '../client/producer/transaction-offsets.ts'
+import { adminProperties, producerProperties } from '../client/properties.ts'
+import type { ClientSeams } from '../client/seams.ts'
+import type { PartitionOffset } from './consumer-port.ts'
+import { TransactionBrokenError } from './errors.ts'
+import type { ProducerPort } from './producer-port.ts'
+
+/** Kafka Streams' own, for the same use: a member that died holds up readers of its output, and its successor, for this long. */
+const TRANSACTION_TIMEOUT_MS = 10_000
+
+export interface KafkaProducerPortOptions {
+  /** Of the consumer, and the application's `producer` above them. */
+  readonly consumer: PropertyBag
+  readonly producer: PropertyBag
+  readonly transactionalIdPrefix: string
+  readonly seams: ClientSeams
+}
+
+export class KafkaProducerPort implements ProducerPort {
+  readonly #options: KafkaProducerPortOptions
+  #plain: Producer | undefined
+  #transactional: Promise<Producer> | undefined
+  #isClosed = false
+
+  constructor(options: KafkaProducerPortOptions) {
+    this.#options = options
+  }
+
+  async send(record: ProducerRecord, signal: AbortSignal): Promise<void> {
+    this.#plain ??= new Producer(this.#properties(), this.#options.seams)
+    await this.#plain.send(record, { signal })
+  }
+
+  async ensureTopic(topic: string, like: string, signal: AbortSignal): Promise<void> {
+    const { consumer, seams } = this.#options
+    const admin = new Admin(shared(consumer, adminProperties), seams)
+    try {
+      const described = await admin.describeTopics([topic, like], { signal })
+      if (described.values.has(topic)) return
+      const failure = described.failures.get(topic)
+      if (failure && !isUnknownTopic(failure)) throw failure
+      const partitions = described.values.get(like)?.partitions.length
+      await admin.createTopics([{ name: topic, partitions }], { signal })
+    } catch (error) {
+      if (error instanceof KafkaError && error.error.name === 'TOPIC_ALREADY_EXISTS') return
+      throw error
+    } finally {
+      await admin.close()
+    }
+  }
+
+  /** A failure before the end is asked for aborts it, so that nothing of it counts; one of the end itself leaves that open. */
+  async transact(
+    records: readonly ProducerRecord[],
+    offsets: readonly PartitionOffset[],
+    group: GroupMetadata,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const producer = await this.#transactionalProducer(signal)
+    producer.beginTransaction()
+    try {
+      if (records.length > 0) await producer.sendBatch(records, { signal })
+      await producer.sendOffsetsToTransaction(offsets.map(toCommit), group, { signal })
+    } catch (error) {
+      await this.#abort(producer, error as Error)
+      throw error
+    }
+    await this.#commit(producer, signal)
+  }
+
+  /** Once the end is asked for, only its answer tells whether it counts: an abort of the caller's does not end the waiting at once. */
+  async #commit(producer: Producer, signal: AbortSignal | undefined): Promise<void> {
+    for (;;) {
+      try {
+        return await producer.commitTransaction()
+      } catch (error) {
+        // Asked again, it goes on where it was.
+        if (error instanceof TimeoutError && !signal?.aborted) continue
+        if (error instanceof TransactionAbortableError) {
+          await this.#abort(producer, error)
+          throw error
+        }
+        throw new TransactionBrokenError('committing a transaction', error as Error)
+      }
+    }
+  }
+
+  async #abort(producer: Producer, cause: Error): Promise<void> {
+    try {
+      await producer.abortTransaction()
+    } catch (error) {
+      throw new TransactionBrokenError(`aborting a transaction (after: ${cause.message})`, error as Error)
+    }
+  }
+
+  #transactionalProducer(signal: AbortSignal | undefined): Promise<Producer> {
+    this.#transactional ??= this.#begin(signal).catch((error: Error) => {
+      this.#transactional = undefined
+      throw error
+    })
+    return this.#transactional
+  }
+
+  async #begin(signal: AbortSignal | undefined): Promise<Producer> {
+    const { transactionalIdPrefix, seams } = this.#options
+    const id = `${transactionalIdPrefix}-${seams.random.uuid()}`
+    const producer = new Producer(
+      { 'transaction.timeout.ms': TRANSACTION_TIMEOUT_MS, ...this.#properties(), 'transactional.id': id },
+      seams,
+    )
+    try {
+      await producer.initTransactions({ signal })
+      return producer
+    } catch (error) {
+      await producer.close({ timeoutMs: 0 })
+      throw error
+    }
+  }
+
+  #properties(): PropertyBag {
+    if (this.#isClosed) throw new SluiceError('SLUICE_CLOSED', 'the application’s producer is closed')
+    const { consumer, producer } = this.#options
+    return { ...shared(consumer, producerProperties), ...producer }
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#isClosed = true
+    const transactional = await this.#transactional?.catch(() => undefined)
+    await Promise.all([this.#plain?.close({ timeoutMs }), transactional?.close({ timeoutMs })])
+  }
+}
+
+function toCommit({ topicPartition, offset }: PartitionOffset): OffsetToCommit {
+  return [topicPartition, { offset }]
+}
+
+/** The consumer's properties that the other client has too: where the cluster is, and how to speak to it. */
+function shared(properties: PropertyBag, known: Readonly<Record<string, unknown>>): PropertyBag {
+  return Object.fromEntries(Object.entries(properties).filter(([name]) => Object.hasOwn(known, name)))
+}
+
+function isUnknownTopic(error: Error): boolean {
+  return error instanceof KafkaError && error.error.name === 'UNKNOWN_TOPIC_OR_PARTITION'
+}

@@ -1,0 +1,43 @@
+/**
+ * One partition's work, as the pipeline sees it: records are pushed in, and `durable` says up to where nothing of them is needed again. What is
+ * done with them is a lane's own business: lane.ts stores them in a sink, handler-lane.ts hands them to a handler.
+ */
+import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import type { SinkEndedError, SinkFencedError, SinkRecordError } from '../sinks/sink.ts'
+
+export type LaneState =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'fenced'; readonly error: SinkFencedError }
+  | { readonly kind: 'refused'; readonly error: SinkRecordError }
+  | { readonly kind: 'failed'; readonly error: Error }
+  | { readonly kind: 'ended'; readonly error: SinkEndedError }
+  | { readonly kind: 'closed' }
+
+export interface Lane {
+  readonly state: LaneState
+  /** Everything below is stored or handled for good. */
+  readonly durable: number | undefined
+  /** Where reading begins again when the store does not say: nothing from here on is known to be done. */
+  readonly restartAt: number | undefined
+  /** Bytes of records that were pushed and are not done with. */
+  readonly pendingBytes: number
+  /** Records that are done with. */
+  readonly storedRecords: number
+  /** Nothing is under way, nothing waits to be. */
+  readonly isIdle: boolean
+  /** What is under way waits for a time to come: others need not wait for it. */
+  readonly isWaiting: boolean
+  /** Takes what a poll returned: records in offset order, and the position after them. */
+  push(records: readonly ConsumerRecord[], next: number): void
+  /**
+   * Takes nothing more, and finishes what is under way unless `signal` aborts first. With `drain` what was pushed may be worked off
+   * too, until that aborts. `durable` does not move afterwards.
+   */
+  close(signal: AbortSignal, drain?: AbortSignal): Promise<void>
+  /** Another member may own the partition: starts nothing more, aborts what is under way. */
+  abort(): Promise<void>
+}
+
+export function sizeOf(record: ConsumerRecord): number {
+  return Math.max(0, record.serializedKeySize) + Math.max(0, record.serializedValueSize) + 64
+}

@@ -1,0 +1,58 @@
+/**
+ * `exactly.once`: commits of the group that take the handlers' output with them. Stands where the consumer's own commits stand otherwise.
+ *
+ * What a handler sends is held until its record belongs to the run without a gap. A commit then is one short transaction: all output up to the
+ * offsets, the offsets, the end. If it fails, it is aborted and everything is still held for the next one; if nobody knows whether it failed,
+ * the consumer begins again from what the group has committed.
+ */
+import type { ProducerRecord } from '../client/producer/record.ts'
+import type { GroupMetadata } from '../client/producer/transaction-offsets.ts'
+import type { TopicPartition } from '../protocol/records/topic-partition.ts'
+import type { CallLimits, CommitChannel, PartitionOffset } from './consumer-port.ts'
+import type { ProducerPort } from './producer-port.ts'
+
+export interface HeldOutputs {
+  outputsUpTo(topicPartition: TopicPartition, next: number): readonly ProducerRecord[]
+  forgetOutputs(topicPartition: TopicPartition, next: number): void
+}
+
+export class TransactionalCommits implements CommitChannel {
+  readonly #producer: ProducerPort
+  readonly #held: HeldOutputs
+  readonly #group: () => GroupMetadata
+  /** One transaction at a time: the next begins when the one before it has ended, however. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(producer: ProducerPort, held: HeldOutputs, group: () => GroupMetadata) {
+    this.#producer = producer
+    this.#held = held
+    this.#group = group
+  }
+
+  commitSync(offsets: readonly PartitionOffset[], { signal }: CallLimits): Promise<void> {
+    const committing = this.#last.then(() => this.#commit(offsets, signal))
+    this.#last = committing.catch(() => {})
+    return committing
+  }
+
+  commitAsync(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): void {
+    void this.#commitAndSay(offsets, done)
+  }
+
+  async #commitAndSay(offsets: readonly PartitionOffset[], done: (error: Error | undefined) => void): Promise<void> {
+    let failure: Error | undefined
+    try {
+      await this.commitSync(offsets, {})
+    } catch (error) {
+      failure = error as Error
+    }
+    done(failure)
+  }
+
+  async #commit(offsets: readonly PartitionOffset[], signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    const records = offsets.flatMap(({ topicPartition, offset }) => this.#held.outputsUpTo(topicPartition, offset))
+    await this.#producer.transact(records, offsets, this.#group(), signal)
+    for (const { topicPartition, offset } of offsets) this.#held.forgetOutputs(topicPartition, offset)
+  }
+}
