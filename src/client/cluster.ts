@@ -244,6 +244,10 @@ export class Cluster {
     this.#coordinators.forget(type, key)
   }
 
+  learnCoordinator(type: CoordinatorType, key: string, node: number): void {
+    this.#coordinators.learn(type, key, node)
+  }
+
   /** Ends every connection and everything that waits. Never rejects; a second call does nothing. */
   async close(): Promise<void> {
     if (this.isClosed) return

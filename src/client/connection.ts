@@ -160,6 +160,12 @@ export class BrokerConnection {
     )
   }
 
+  /** Whether both sides have a version of the API in common. */
+  knows(api: Api): boolean {
+    const theirs = this.#versions.get(api.key)
+    return theirs !== undefined && theirs[0] <= api.versions[1] && theirs[1] >= api.versions[0]
+  }
+
   /** Sends, and resolves with the response. Rejects with DisconnectedError, RequestTimeoutError or AbortedError. */
   send<A extends Api>(
     api: A,

@@ -43,6 +43,11 @@ export class CoordinatorLookup {
     this.#known.delete(`${type} ${key}`)
   }
 
+  /** A broker has listed the group as its own, which only its coordinator does: nobody needs to ask. */
+  learn(type: CoordinatorType, key: string, node: number): void {
+    this.#known.set(`${type} ${key}`, node)
+  }
+
   /** What the last attempt of a lookup that goes on failed with: for whoever stops waiting for it. */
   failure(type: CoordinatorType, key: string): Error | undefined {
     return this.#failures.get(`${type} ${key}`)

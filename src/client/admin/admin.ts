@@ -15,6 +15,7 @@ import { type OffsetAndMetadata } from '../producer/transaction-offsets.ts'
 import { type ClientSeams, systemSeams } from '../seams.ts'
 import { agreedVersions, type AgreedVersion } from './api-versions.ts'
 import * as configs from './configs.ts'
+import { operationNames } from './authorized-operations.ts'
 import { type AdminCallOptions, type AdminContext, type Results, untilDone } from './gathering.ts'
 import * as groups from './groups.ts'
 import * as partitions from './partitions.ts'
@@ -24,6 +25,8 @@ export interface ClusterDescription {
   readonly clusterId: string
   /** -1 if there is none at the moment. */
   readonly controllerId: number
+  /** Kafka's names of what this client may do with the cluster as a whole (`DESCRIBE` …); undefined unless it was asked for. */
+  readonly authorizedOperations: readonly string[] | undefined
   readonly brokers: readonly BrokerAddress[]
 }
 
@@ -74,6 +77,7 @@ export class Admin {
     return topics.listTopics(this.#context, options)
   }
 
+  /** What is described here is known to later calls, `listOffsets` with `refresh: false` among them. */
   describeTopics(names: readonly string[], options: AdminCallOptions = {}): Promise<Results<topics.TopicDescription>> {
     return topics.describeTopics(this.#context, names, options)
   }
@@ -93,14 +97,22 @@ export class Admin {
     ;(await configs.incrementalAlterConfigs(this.#context, resources, options)).orThrow()
   }
 
-  async describeCluster(options: AdminCallOptions = {}): Promise<ClusterDescription> {
+  async describeCluster(
+    options: AdminCallOptions & { includeAuthorizedOperations?: boolean } = {},
+  ): Promise<ClusterDescription> {
+    const { includeAuthorizedOperations = false } = options
     const doing = 'Describing the cluster'
     return untilDone(this.#context, doing, options, async (signal) => {
-      const request = { includeClusterAuthorizedOperations: false, includeFencedBrokers: false }
+      const request = {
+        includeClusterAuthorizedOperations: includeAuthorizedOperations,
+        includeFencedBrokers: false,
+      }
       const response = await this.#cluster.send(describeClusterApi, 'any', request, { signal })
       if (response.errorCode !== 0) throw new KafkaError(response.errorCode, doing, response.errorMessage)
       const brokers = response.brokers.map(({ brokerId, host, port, rack }) => ({ nodeId: brokerId, host, port, rack }))
-      return { clusterId: response.clusterId, controllerId: response.controllerId, brokers }
+      const { clusterId, controllerId, clusterAuthorizedOperations: bits } = response
+      const authorizedOperations = includeAuthorizedOperations ? operationNames(bits) : undefined
+      return { clusterId, controllerId, brokers, authorizedOperations }
     })
   }
 
@@ -111,6 +123,11 @@ export class Admin {
 
   listGroups(options: groups.ListGroupsOptions = {}): Promise<groups.GroupListing[]> {
     return groups.listGroups(this.#context, options)
+  }
+
+  /** The groups that each broker coordinates, by its node id: what one broker does not answer is missing, and said. */
+  listGroupsByBroker(options: groups.ListGroupsOptions = {}): Promise<Results<groups.GroupListing[]>> {
+    return groups.listGroupsByBroker(this.#context, options)
   }
 
   describeGroups(
@@ -160,7 +177,7 @@ export class Admin {
   /** Offsets by time or place, found by `topic-partition`. @param specs pairs, or a TopicPartitionMap */
   listOffsets(
     specs: Iterable<readonly [TopicPartition, partitions.OffsetSpec]>,
-    options: AdminCallOptions & { isolationLevel?: 'read_committed' | 'read_uncommitted' } = {},
+    options: partitions.ListOffsetsOptions = {},
   ): Promise<Results<partitions.ListedOffset>> {
     return partitions.listOffsets(this.#context, specs, options)
   }

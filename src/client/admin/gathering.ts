@@ -92,6 +92,7 @@ export class Gathering<K, V> {
   readonly #failures = new Map<string, Error>()
   readonly #isMissingFinal: boolean
   #lastError: Error | undefined
+  readonly #lastErrors = new Map<string, Error>()
 
   /** @param isMissingFinal whether a topic that does not exist is an answer, not something to wait for */
   constructor(doing: string, keys: Iterable<readonly [string, K]>, isMissingFinal = true) {
@@ -109,6 +110,7 @@ export class Gathering<K, V> {
     if (!this.pending.has(name)) return
     if (isRetriable(error)) {
       this.#lastError = error
+      this.#lastErrors.set(name, error)
       return
     }
     this.failForGood(name, error)
@@ -125,7 +127,7 @@ export class Gathering<K, V> {
     else this.fail(name, error)
   }
 
-  /** Repeats `attempt` for what is pending. What is still pending at the end fails with the TimeoutError. */
+  /** Repeats `attempt` for what is pending. What is still pending at the end fails with the TimeoutError; where `retries` ended it, with its own error. */
   async run(
     context: AdminContext,
     options: AdminCallOptions,
@@ -141,8 +143,11 @@ export class Gathering<K, V> {
         }
       })
     } catch (error) {
-      if (!(error instanceof TimeoutError) && !(error instanceof KafkaError)) throw error
-      for (const name of this.pending.keys()) this.#failures.set(name, error)
+      if (!(error instanceof KafkaError) && !isRetriable(error)) throw error
+      const all = error as Error
+      for (const name of this.pending.keys()) {
+        this.#failures.set(name, all instanceof TimeoutError ? all : (this.#lastErrors.get(name) ?? all))
+      }
     }
     return new Results(this.doing, this.#values, this.#failures)
   }

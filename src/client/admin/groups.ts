@@ -1,6 +1,7 @@
 /** Consumer groups: listing (every broker knows only its own), describing, deleting, their offsets. Each group is asked of its coordinator. */
 import { KafkaError } from '../../protocol/error-codes.ts'
 import {
+  consumerGroupDescribe as consumerGroupDescribeApi,
   deleteGroups as deleteGroupsApi,
   describeGroups as describeGroupsApi,
   listGroups as listGroupsApi,
@@ -25,6 +26,8 @@ export interface GroupListing {
   readonly state: GroupState | undefined
   /** `classic` or `consumer`; undefined before Kafka 4.0. */
   readonly type: string | undefined
+  /** Node id of the broker that listed it, which is its coordinator. */
+  readonly coordinator: number
 }
 
 export interface GroupMember {
@@ -39,6 +42,8 @@ export interface GroupMember {
 export interface GroupDescription {
   readonly groupId: string
   readonly state: GroupState
+  /** Of the protocol: `classic`, or `consumer` (KIP-848). */
+  readonly type: 'classic' | 'consumer'
   readonly protocolType: string
   /** Name of the assignor. */
   readonly assignor: string
@@ -51,6 +56,7 @@ export interface ListGroupsOptions extends AdminCallOptions {
   readonly types?: readonly string[] | undefined
 }
 
+type DescribedConsumerGroup = ResponseOf<typeof consumerGroupDescribeApi>['groups'][number]
 type DescribedGroup = ResponseOf<typeof describeGroupsApi>['groups'][number]
 type FetchedTopics = readonly {
   readonly name: string
@@ -67,32 +73,47 @@ const GROUP_ID_NOT_FOUND = 69
 
 /** Every group of the cluster. Fails if a broker cannot be asked, as its groups would be missing. */
 export async function listGroups(context: AdminContext, options: ListGroupsOptions): Promise<GroupListing[]> {
+  const listings = (await listGroupsByBroker(context, options)).orThrow()
+  const found = new Map<string, GroupListing>()
+  for (const listing of [...listings.values()].flat()) found.set(listing.groupId, listing)
+  return [...found.values()].sort((left, right) => (left.groupId < right.groupId ? -1 : 1))
+}
+
+/** The groups that each broker coordinates, by its node id. Coordinators need not be looked up afterwards. */
+export async function listGroupsByBroker(
+  context: AdminContext,
+  options: ListGroupsOptions,
+): Promise<Results<GroupListing[]>> {
   const { states = [], types = [] } = options
   const { cluster } = context
   const doing = 'Listing groups'
   await untilDone(context, doing, options, (signal) => cluster.refreshMetadata({ topics: [], signal }))
-  const listings = await Promise.all(
-    [...cluster.metadata.brokers.keys()].map((node) =>
-      untilDone(context, `${doing} of the broker ${node}`, options, async (signal) => {
+  const wants = (filter: readonly string[], value: string) =>
+    filter.length === 0 || value === '' || filter.some((one) => one.toLowerCase() === value.toLowerCase())
+  const nodes = [...cluster.metadata.brokers.keys()].map((node) => [String(node), node] as const)
+  const gathering = new Gathering<number, GroupListing[]>(doing, nodes)
+  return gathering.run(context, options, (signal) =>
+    gathering.askByNode(
+      (_name, node) => Promise.resolve(node),
+      async (node) => {
         // Filters that a broker does not know are applied here.
         const request = (version: number) => ({
           statesFilter: version >= 4 ? states : [],
           typesFilter: version >= 5 ? types : [],
         })
         const response = await cluster.send(listGroupsApi, node, request, { signal })
-        if (response.errorCode !== 0) throw new KafkaError(response.errorCode, doing)
-        return response.groups
-      }),
+        if (response.errorCode !== 0) return gathering.failCode(String(node), response.errorCode)
+        const listings: GroupListing[] = []
+        for (const { groupId, protocolType, groupState, groupType } of response.groups) {
+          cluster.learnCoordinator('group', groupId, node)
+          if (!wants(states, groupState) || !wants(types, groupType)) continue
+          const [state, type] = [groupState || undefined, groupType || undefined]
+          listings.push({ groupId, protocolType, state, type, coordinator: node })
+        }
+        gathering.succeed(String(node), listings)
+      },
     ),
   )
-  const found = new Map<string, GroupListing>()
-  const wants = (filter: readonly string[], value: string) =>
-    filter.length === 0 || value === '' || filter.some((one) => one.toLowerCase() === value.toLowerCase())
-  for (const { groupId, protocolType, groupState, groupType } of listings.flat()) {
-    if (!wants(states, groupState) || !wants(types, groupType)) continue
-    found.set(groupId, { groupId, protocolType, state: groupState || undefined, type: groupType || undefined })
-  }
-  return [...found.values()].sort((left, right) => (left.groupId < right.groupId ? -1 : 1))
 }
 
 /** Runs `ask` for each coordinator with its groups; a coordinator that is none (any more) is looked up again. */
@@ -118,7 +139,7 @@ function byCoordinator<V>(
   })
 }
 
-/** Groups of the classic protocol. One that does not exist fails with KAFKA_GROUP_ID_NOT_FOUND. */
+/** Groups of the classic protocol and, where the broker knows it, of the consumer protocol (KIP-848). One that does not exist fails with KAFKA_GROUP_ID_NOT_FOUND. */
 export function describeGroups(
   context: AdminContext,
   groupIds: readonly string[],
@@ -131,15 +152,59 @@ export function describeGroups(
     options,
     async (node, groups, gathering, signal) => {
       const response = await context.cluster.send(describeGroupsApi, node, { groups }, { signal })
+      const others: string[] = []
       for (const group of response.groups) {
         const { groupId, errorCode, errorMessage, groupState, members } = group
-        if (errorCode !== 0) gathering.failCode(groupId, errorCode, errorMessage)
         // Before version 6 a group that does not exist is a dead one without members.
-        else if (groupState === 'Dead' && members.length === 0) gathering.failCode(groupId, GROUP_ID_NOT_FOUND)
+        const isMissing = errorCode === GROUP_ID_NOT_FOUND || (groupState === 'Dead' && members.length === 0)
+        if (isMissing) others.push(groupId)
+        else if (errorCode !== 0) gathering.failCode(groupId, errorCode, errorMessage)
         else gathering.succeed(groupId, descriptionOf(group, node))
       }
+      if (others.length > 0) await describeConsumerGroups(context, node, others, gathering, signal)
     },
   )
+}
+
+async function describeConsumerGroups(
+  { cluster }: AdminContext,
+  node: number,
+  groupIds: readonly string[],
+  gathering: Gathering<string, GroupDescription>,
+  signal: AbortSignal,
+): Promise<void> {
+  const connection = await cluster.connectionTo(node, { signal })
+  if (!connection.knows(consumerGroupDescribeApi)) {
+    for (const groupId of groupIds) gathering.failCode(groupId, GROUP_ID_NOT_FOUND)
+    return
+  }
+  const request = { groupIds, includeAuthorizedOperations: false }
+  const response = await cluster.send(consumerGroupDescribeApi, node, request, { signal })
+  for (const group of response.groups) {
+    const { groupId, errorCode, errorMessage } = group
+    if (errorCode !== 0) gathering.failCode(groupId, errorCode, errorMessage)
+    else gathering.succeed(groupId, consumerDescriptionOf(group, node))
+  }
+}
+
+function consumerDescriptionOf(group: DescribedConsumerGroup, coordinator: number): GroupDescription {
+  return {
+    groupId: group.groupId,
+    state: group.groupState,
+    type: 'consumer',
+    protocolType: 'consumer',
+    assignor: group.assignorName,
+    coordinator,
+    members: group.members.map(({ memberId, instanceId, clientId, clientHost, assignment }) => ({
+      memberId,
+      groupInstanceId: instanceId ?? undefined,
+      clientId,
+      host: clientHost,
+      assignment: assignment.topicPartitions.flatMap(({ topicName: topic, partitions }) =>
+        partitions.map((partition) => ({ topic, partition })),
+      ),
+    })),
+  }
 }
 
 function descriptionOf(group: DescribedGroup, coordinator: number): GroupDescription {
@@ -147,6 +212,7 @@ function descriptionOf(group: DescribedGroup, coordinator: number): GroupDescrip
   return {
     groupId: group.groupId,
     state: group.groupState,
+    type: 'classic',
     protocolType: group.protocolType,
     assignor: group.protocolData,
     coordinator,

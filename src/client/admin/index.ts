@@ -18,7 +18,7 @@ export {
   type ListGroupOffsetsOptions,
   type ListGroupsOptions,
 } from './groups.ts'
-export { type ListedOffset, type OffsetSpec } from './partitions.ts'
+export { type ListedOffset, type ListOffsetsOptions, type OffsetSpec } from './partitions.ts'
 export {
   type CreatedTopic,
   type NewTopic,

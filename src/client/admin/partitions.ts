@@ -17,6 +17,13 @@ export interface ListedOffset {
   readonly leaderEpoch: number
 }
 
+export interface ListOffsetsOptions extends AdminCallOptions {
+  /** `read_committed`: `latest` is the last stable offset. */
+  readonly isolationLevel?: 'read_committed' | 'read_uncommitted' | undefined
+  /** false: leaders as they are known, without asking for metadata first. Default true. */
+  readonly refresh?: boolean | undefined
+}
+
 interface Asked<T> extends TopicPartition {
   readonly what: T
 }
@@ -61,12 +68,14 @@ function byTopic<T>(keys: Map<string, Asked<T>>): [string, Asked<T>[]][] {
 export function listOffsets(
   context: AdminContext,
   specs: Iterable<readonly [TopicPartition, OffsetSpec]>,
-  options: AdminCallOptions & { isolationLevel?: 'read_committed' | 'read_uncommitted' | undefined },
+  options: ListOffsetsOptions,
 ): Promise<Results<ListedOffset>> {
   const gathering = new Gathering<Asked<OffsetSpec>, ListedOffset>('Listing offsets', asked(specs), false)
   const isolationLevel = options.isolationLevel === 'read_committed' ? 1 : 0
+  let isFirst = true
   return gathering.run(context, options, async (signal) => {
-    await learnTopics(context, gathering, signal)
+    if (options.refresh !== false || !isFirst) await learnTopics(context, gathering, signal)
+    isFirst = false
     await gathering.askByNode(
       (_name, key) => leaderOf(context, key),
       async (node, keys) => {

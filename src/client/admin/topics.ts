@@ -180,6 +180,7 @@ export function describeTopics(
     const topics = [...gathering.pending.keys()].map((name) => ({ name, topicId: NO_TOPIC_ID }))
     const request = { topics, allowAutoTopicCreation: false }
     const response = await context.cluster.send(metadataApi, 'any', request, { signal, minVersion: 4 })
+    context.cluster.metadata.apply(response, { everyTopic: false })
     for (const topic of response.topics) {
       if (topic.name === null) continue
       if (topic.errorCode !== 0) gathering.failCode(topic.name, topic.errorCode)

@@ -32,6 +32,7 @@ import { deleteGroups } from './42-delete-groups.ts'
 import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
 import { offsetDelete } from './47-offset-delete.ts'
 import { describeCluster } from './60-describe-cluster.ts'
+import { consumerGroupDescribe } from './69-consumer-group-describe.ts'
 
 export {
   produce,
@@ -66,6 +67,7 @@ export {
   incrementalAlterConfigs,
   offsetDelete,
   describeCluster,
+  consumerGroupDescribe,
 }
 
 export const apis: readonly Api[] = [
@@ -101,6 +103,7 @@ export const apis: readonly Api[] = [
   incrementalAlterConfigs,
   offsetDelete,
   describeCluster,
+  consumerGroupDescribe,
 ]
 
 export const apiByKey: ReadonlyMap<number, Api> = byKey()

@@ -213,6 +213,37 @@ function groupConformance(check: Case): void {
     assert.throws(() => described.get(group), isKafkas('GROUP_ID_NOT_FOUND'))
   })
 
+  check('groups: each broker lists its own, and whoever was listed needs no lookup', async (t, target) => {
+    const admin = adminOf(t, target)
+    const [topic, group] = [fresh('topic'), fresh('group')]
+    await admin.createTopics([{ name: topic }])
+    await admin.alterGroupOffsets(group, [[{ topic, partition: 0 }, { offset: 0 }]])
+    const { brokers } = await admin.describeCluster()
+    const byBroker = await admin.listGroupsByBroker()
+    assert.deepEqual(
+      [...byBroker.orThrow().keys()],
+      brokers.map(({ nodeId }) => String(nodeId)),
+    )
+    const listed = [...byBroker.values.values()].flat().find(({ groupId }) => groupId === group)!
+    assert.equal(listed.coordinator, brokers[0]!.nodeId)
+    assert.equal((await admin.describeGroups([group])).get(group).coordinator, listed.coordinator)
+  })
+
+  check(
+    'admin: leaders that are known need no metadata, and what may be done with the cluster is named',
+    async (t, target) => {
+      const admin = adminOf(t, target)
+      const topic = fresh('topic')
+      await admin.createTopics([{ name: topic }])
+      await until(async () => (await admin.describeTopics([topic])).values.has(topic))
+      const ends = await admin.listOffsets([[{ topic, partition: 0 }, 'latest']], { refresh: false })
+      assert.equal(ends.get(`${topic}-0`).offset, 0)
+      const { authorizedOperations } = await admin.describeCluster({ includeAuthorizedOperations: true })
+      assert.ok(authorizedOperations!.includes('DESCRIBE'), String(authorizedOperations))
+      assert.equal((await admin.describeCluster()).authorizedOperations, undefined)
+    },
+  )
+
   check('groups: many groups in one call', async (t, target) => {
     const admin = adminOf(t, target)
     const topic = fresh('topic')
