@@ -5,6 +5,7 @@
  * Numbers are big-endian and have their exact length: 3 bytes are no integer, and neither are 5.
  */
 import { type Deserializer } from '../../protocol/records/deserialized-record.ts'
+import { exactInteger, exactJson } from '../../protocol/records/exact-json.ts'
 
 function sized<T>(name: string, size: number, read: (data: Buffer) => T): (data: Buffer) => T {
   return (data) => {
@@ -15,29 +16,7 @@ function sized<T>(name: string, size: number, read: (data: Buffer) => T): (data:
   }
 }
 
-/** A number where that is exact, otherwise a bigint: an int64 is never rounded. */
-export function exactInteger(value: bigint): number | bigint {
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
-}
-
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const SHOWN_CHARACTERS = 60
-
-function json(data: Buffer): unknown {
-  let text: string
-  try {
-    text = strictUtf8.decode(data)
-  } catch (error) {
-    throw new Error('it is not JSON: its bytes are not UTF-8', { cause: error })
-  }
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    const start = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
-    throw new Error(`it is not JSON: ${JSON.stringify(start)}`, { cause: error })
-  }
-}
 
 function boolean(byte: number): boolean {
   if (byte > 1) throw new Error(`a boolean is the byte 0 or 1, and there is ${byte}`)
@@ -58,8 +37,8 @@ export const deserializers = {
   string: (data: Buffer) => data.toString('utf8'),
   /** A view, not a copy. */
   bytes: (data: Buffer) => data,
-  /** What `JSON.parse` gives. */
-  json,
+  /** What `JSON.parse` gives; whole numbers of 64 bits beyond 2^53 - 1 are bigints. */
+  json: exactJson,
   /** One byte, 0 or 1. */
   boolean: sized('a boolean', 1, (data) => boolean(data[0]!)),
   /** 16 bits, signed. */

@@ -1,5 +1,6 @@
 /** What deserializers.ts reads, written: byte for byte as Java's serializers do, and JSON. A value that does not fit is an error, never cut. */
 import { InvalidArgumentError } from '../errors.ts'
+import { exactJsonText } from '../../protocol/records/exact-json.ts'
 
 /** Turns a key or a value into bytes. Never called for null or undefined, which stay null. A throw fails that one record. */
 export type Serializer<T> = (value: T, topic: string, part: 'key' | 'value') => Uint8Array
@@ -44,9 +45,10 @@ function long(value: number | bigint): Uint8Array {
 }
 
 function json(value: unknown): Uint8Array {
-  const text = JSON.stringify(value) as string | undefined
-  if (text === undefined) throw refusal('value that JSON has', value)
-  return Buffer.from(text)
+  if (value === undefined || typeof value === 'function' || typeof value === 'symbol') {
+    throw refusal('value that JSON has', value)
+  }
+  return Buffer.from(exactJsonText(value))
 }
 
 function uuid(value: string): Uint8Array {
