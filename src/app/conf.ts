@@ -11,10 +11,12 @@
 import { nearestName, parseConsumerConfig, type PropertyBag, type PropertyValue } from '../client/config.ts'
 import { ConfigError } from '../client/errors.ts'
 import { consumerProperties } from '../client/properties.ts'
-import { guarantees, type Guarantee, SinkOptionsError, type SinkRegistry, type ValueType } from '../sinks/sink.ts'
+import { guarantees, type Guarantee, SinkOptionsError, type SinkRegistry } from '../sinks/sink.ts'
 import { type HandlerConf, handlerNames, readHandling } from './conf-handler.ts'
 import { type ReferenceSources, resolveReferences, step } from './conf-references.ts'
+import { shown } from './conf-shown.ts'
 import { parseConfText } from './conf-text.ts'
+import { readValues, registryNames, type ValuesConf } from './conf-values.ts'
 import { ConfError, type ConfProblem } from './errors.ts'
 import type { OnFailure } from './failure-policy.ts'
 import type { RestartBound } from './restarts.ts'
@@ -23,7 +25,7 @@ import { isSecretName, redactor, secretsIn } from './secrets.ts'
 export type CommitStrategy = 'auto' | 'sync' | 'async' | 'record'
 
 /** One application: one group, `consumers` members of it in this process. Plain data. */
-export interface ApplicationConf {
+export interface ApplicationConf extends ValuesConf {
   /** Where it stands in the file: `[1]`, or empty when it is the only one. */
   readonly path: string
   readonly groupId: string
@@ -32,7 +34,6 @@ export interface ApplicationConf {
   /** Source of the regular expression that whole topic names must match. */
   readonly topicsPattern: string | undefined
   readonly consumers: number
-  readonly value: ValueType
   readonly commit: CommitStrategy
   /** The least that the store must promise; undefined takes what it does. */
   readonly guarantee: Guarantee | undefined
@@ -75,7 +76,10 @@ export const applicationNames = {
   'topics.pattern': 'Regular expression of topics to read, in place of `topic`; a whole name must match.',
   'consumer.no': 'Consumers of this group in this process (default 1).',
   sink: 'Where records go: `{"type": …}` with the options of that sink. Without it, standard output.',
-  value: 'What a value is: `string` (default), `json` or `bytes`.',
+  value:
+    'What a value is: `string` (default), `json`, `bytes`, `integer`, `long`, `short`, `float`, `double`, `boolean`, `uuid`; with a schema registry `avro`, `protobuf`, `json-schema`; or the path of a module of your own, relative to this file: [values](values.md).',
+  key: 'What a key is, likewise. Without it, text; bytes where `value` is `bytes`.',
+  ...registryNames,
   commit: 'When offsets are committed: `auto` (default), `sync`, `async` or `record`.',
   guarantee:
     'The least the store must promise: `transactional`, `create-once`, `idempotent`, `at-least-once`, `best-effort`.',
@@ -133,13 +137,6 @@ const noReferences: ReferenceSources = {
 /** A name with a typing error in it still holds what it was meant to hold. */
 function isNearSecret(name: string): boolean {
   return isSecretName(nearestName(name, knownNames) ?? '')
-}
-
-/** How a value is shown in a message: short, and never whole secrets or pages. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  const text = JSON.stringify(value) ?? typeof value
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
@@ -231,14 +228,14 @@ export class EntryReader {
 
 function readApplication(
   entry: EntryReader,
-  { sinks, defaults }: ConfOptions,
+  { sinks, defaults, references }: ConfOptions,
   file: string,
 ): ApplicationConf | undefined {
   if (!entry.sound) return undefined
   for (const name of Object.keys(entry.values)) if (!knownNames.includes(name)) unknownName(entry, name)
   const { topics, topicsPattern } = readTopics(entry)
   const consumers = entry.integer('consumer.no', 1, mostConsumers) ?? 1
-  const value = entry.choice('value', ['string', 'json', 'bytes']) ?? 'string'
+  const values = readValues(entry, { confFile: file, readText: references?.readText })
   const commit = readCommit(entry)
   const guarantee = entry.choice('guarantee', guarantees)
   const sink = entry.has('handler') ? undefined : readSink(entry, sinks)
@@ -268,7 +265,7 @@ function readApplication(
     topics,
     topicsPattern,
     consumers,
-    value,
+    ...values,
     commit,
     guarantee,
     sink,
@@ -377,7 +374,8 @@ const applicationDefaults: PropertyBag = { 'bootstrap.servers': '127.0.0.1:9092'
 
 function readProperties(entry: EntryReader, defaults: PropertyBag): PropertyBag {
   const given = Object.entries(entry.values).filter(
-    ([name]) => Object.hasOwn(consumerProperties, name) && name !== 'enable.auto.commit',
+    ([name]) =>
+      Object.hasOwn(consumerProperties, name) && name !== 'enable.auto.commit' && !name.endsWith('.deserializer'),
   ) as [string, PropertyValue][]
   if (!entry.has('group.id')) {
     entry.problem('group.id', 'is missing: say which group reads, for example "group.id": "file-consumers"')

@@ -12,7 +12,9 @@ export function effectiveConf(application: ApplicationConf, sinks: SinkRegistry)
   const properties = Object.entries(consumerProperties)
     .filter(
       ([name, { support }]) =>
-        name !== 'enable.auto.commit' && (support !== 'default-only' || Object.hasOwn(application.properties, name)),
+        name !== 'enable.auto.commit' &&
+        !name.endsWith('.deserializer') &&
+        (support !== 'default-only' || Object.hasOwn(application.properties, name)),
     )
     .map(([name]) => [name, config[name]] as const)
   const own = {
@@ -21,6 +23,8 @@ export function effectiveConf(application: ApplicationConf, sinks: SinkRegistry)
       : { 'topics.pattern': topicsPattern }),
     'consumer.no': application.consumers,
     value: application.value,
+    key: application.key,
+    ...application.registry,
     commit: application.commit,
     guarantee: application.guarantee,
     ...(sink ? { sink: { type: sink['type'], ...sinks.configure(sink).options } } : {}),

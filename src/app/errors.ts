@@ -22,18 +22,25 @@ export class ConfError extends SluiceError {
   }
 }
 
-/** A value that is not what the application's `value` says it is. */
+/** A key or value that is not what the application's `key` or `value` says it is. */
 export class ValueDecodeError extends SluiceError {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  readonly part: 'key' | 'value'
 
-  constructor(record: { topic: string; partition: number; offset: number }, reason: string, cause?: unknown) {
+  constructor(
+    record: { topic: string; partition: number; offset: number },
+    part: 'key' | 'value',
+    reason: string,
+    cause?: unknown,
+  ) {
     super(
       'SLUICE_VALUE_DECODE',
-      `topic ${record.topic}, partition ${record.partition}, offset ${record.offset}: ${reason}`,
+      `topic ${record.topic}, partition ${record.partition}, offset ${record.offset}: the ${part} cannot be decoded: ${reason}`,
       { cause },
     )
+    this.part = part
     this.topic = record.topic
     this.partition = record.partition
     this.offset = record.offset

@@ -16,12 +16,14 @@
  */
 import type { ProducerRecord } from '../client/producer/record.ts'
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { SluiceError } from '../error.ts'
 import { topicPartitionKey, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { Random } from '../seams/random.ts'
+import { backoffMs } from './backoff.ts'
 import type { Concurrency } from './concurrency.ts'
-import type { ValueDecoder } from './decode.ts'
+import type { DecodedBatch, RecordDecoder } from './decode.ts'
 import { HandlerFailedError, ValueDecodeError } from './errors.ts'
 import { classOf } from './dead-letters.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
@@ -55,7 +57,7 @@ export interface HandlerLaneContext {
   readonly retry: RetrySettings
   readonly concurrency: Concurrency
   readonly failures: FailurePolicy
-  readonly decode: ValueDecoder
+  readonly decoder: RecordDecoder
   readonly application: string
   readonly consumer: string
   readonly clock: Clock
@@ -242,6 +244,7 @@ export class HandlerLane implements Lane {
     const records: HandlerRecord[] = []
     for (const [index, entry] of unit.entries()) {
       const decoded = await this.#decode(entry.record!)
+      if (decoded === undefined) return
       if (decoded instanceof HandlerRecord) records.push(decoded)
       else {
         if (index > 0) await this.#attempts(unit.slice(0, index), records)
@@ -254,13 +257,33 @@ export class HandlerLane implements Lane {
     await this.#attempts(unit, records)
   }
 
-  async #decode(record: ConsumerRecord): Promise<HandlerRecord | ValueDecodeError> {
-    try {
-      return new HandlerRecord(record, this.#context.decode(record))
-    } catch (error) {
-      if (error instanceof ValueDecodeError) return error
-      throw error
+  /** undefined when the lane is left before what decodes (a schema registry) can be had. */
+  async #decode(record: ConsumerRecord): Promise<HandlerRecord | ValueDecodeError | undefined> {
+    const { decoder, clock, random } = this.#context
+    for (let attempt = 1; ; attempt++) {
+      const batch: DecodedBatch = { records: [], values: [] }
+      try {
+        await Promise.race([decoder.decode(record, batch), this.#stopped.promise])
+        if (batch.records.length === 0) return undefined
+        return new HandlerRecord(batch.records[0]!, batch.values[0])
+      } catch (error) {
+        if (error instanceof ValueDecodeError) return error
+        if (!(error instanceof SluiceError && error.retriable)) throw error
+        const waitMs = backoffMs(attempt, random)
+        this.#cannotDecode(record, error, attempt, waitMs)
+        await Promise.race([clock.sleep(waitMs, this.#closing.signal), this.#stopped.promise])
+        if (this.#isStopping || this.#isLeft) return undefined
+      }
     }
+  }
+
+  #cannotDecode({ offset }: ConsumerRecord, error: SluiceError, attempt: number, waitMs: number): void {
+    const { consumer, logger } = this.#context
+    logger.error(
+      { consumer, ...this.topicPartition, offset, attempt },
+      `${topicPartitionKey(this.topicPartition)} offset ${offset}: records cannot be decoded: ${error.message}. ` +
+        `Trying again in ${(waitMs / 1000).toFixed(1)} s; nothing is lost or committed meanwhile`,
+    )
   }
 
   get #isLeft(): boolean {

@@ -1,10 +1,11 @@
 /** What a handler module exports, what its function is called with, and the errors by which it says what is to become of a record. */
 import type { Logger } from '../seams/logger.ts'
 import type { ProducerRecord } from '../client/producer/record.ts'
+import { decodedKey } from './decode.ts'
 import type { ConsumerRecord, RecordHeader, TimestampType } from '../protocol/records/consumer-record.ts'
 
-/** A record as a handler sees it: `value` is what the application's `value` says. */
-export class HandlerRecord<V = unknown> {
+/** A record as a handler sees it: `key` and `value` are what the application's `key` and `value` say. */
+export class HandlerRecord<V = unknown, K = string> {
   readonly #record: ConsumerRecord
   readonly value: V
 
@@ -34,9 +35,9 @@ export class HandlerRecord<V = unknown> {
     return this.#record.timestampType
   }
 
-  /** The key as UTF-8; null when the record has none. */
-  get key(): string | null {
-    return this.#record.keyText()
+  /** The key as UTF-8, or what `key` says that it is; null when the record has none. */
+  get key(): K | null {
+    return decodedKey(this.#record) as K | null
   }
 
   get keyBytes(): Buffer | null {

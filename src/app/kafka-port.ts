@@ -15,8 +15,7 @@ export class KafkaPort implements ConsumerPort {
 
   constructor({ topics, topicsPattern }: ApplicationConf, properties: PropertyBag, seams: ClientSeams) {
     this.#topics = topicsPattern === undefined ? topics : new RegExp(topicsPattern)
-    // The lanes decode, as `key` and `value` say: here records are views of bytes.
-    this.#consumer = new Consumer({ ...properties, 'key.deserializer': null, 'value.deserializer': null }, seams)
+    this.#consumer = new Consumer(properties, seams)
   }
 
   get config(): Consumer['config'] {

@@ -21,7 +21,7 @@ import type { Logger } from '../seams/logger.ts'
 import type { Random } from '../seams/random.ts'
 import { SinkEndedError, SinkFencedError, SinkRecordError, SinkUnavailableError, type Sink } from '../sinks/sink.ts'
 import { backoffMs } from './backoff.ts'
-import type { ValueDecoder } from './decode.ts'
+import type { DecodedBatch, RecordDecoder } from './decode.ts'
 import { PoisonRecordError, ValueDecodeError } from './errors.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
 import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
@@ -41,7 +41,7 @@ export interface LaneContext {
   /** For messages: `consumer-thread-0`. */
   readonly consumer: string
   readonly sinkName: string
-  readonly decode: ValueDecoder
+  readonly decoder: RecordDecoder
   readonly failures: FailurePolicy
   readonly cadence: Cadence
   /** A flush that takes longer is aborted, and tried again. */
@@ -55,6 +55,15 @@ export interface LaneContext {
   readonly onChange: () => void
   /** With `commit: record`: resolves when what is durable has been committed. */
   readonly afterFlush?: () => Promise<void>
+}
+
+/** Why a record is not decoded: it is no such value, what decodes it is not to be had now (retriable), or it was found to be poison before. */
+type DecodeStop = SluiceError & { readonly offset?: number }
+
+/** Anything that is neither a record's failure nor passes by itself stops the lane as it is. */
+function stopOf(error: unknown): DecodeStop {
+  if (error instanceof ValueDecodeError || (error instanceof SluiceError && error.retriable)) return error
+  throw error
 }
 
 export interface SinkLaneContext extends LaneContext {
@@ -93,6 +102,8 @@ export class PartitionLane implements Lane {
   #timer: Timer | undefined
   #running: Promise<void> | undefined
   #storedRecords = 0
+  /** In a row, for the backoff. */
+  #decodeAttempts = 0
   #start: number | undefined
   /** Resolves when the lane is told to close, for waits that have no point any more then. */
   readonly #stopped = Promise.withResolvers<void>()
@@ -250,33 +261,55 @@ export class PartitionLane implements Lane {
     const chunk = this.#pending[0]!
     const room = Math.min(this.#context.cadence.records - this.#recordsSinceFlush, mostRecordsAWrite)
     const last = Math.min(chunk.records.length, chunk.at + room)
-    const values: unknown[] = []
-    let poison: (SluiceError & { offset: number }) | undefined
+    const batch: DecodedBatch = { records: [], values: [] }
+    let stop: DecodeStop | undefined
     let end = chunk.at
-    for (; end < last && !poison; end++) {
+    for (; end < last && !stop; end++) {
       const record = chunk.records[end]!
-      if (record.offset === this.#poison?.offset) poison = this.#poison
-      else poison = this.#decodeInto(values, record)
-      if (poison) break
+      const found = record.offset === this.#poison?.offset ? this.#poison : this.#decodeInto(batch, record)
+      stop = found instanceof Promise ? await this.#decoded(found) : found
+      if (this.#isClosing) return
+      if (stop) break
     }
-    if (poison && end === chunk.at) return this.#meetPoison(poison, chunk)
-    const records = chunk.records.slice(chunk.at, end)
+    if (stop && end === chunk.at) return this.#meetStop(stop, chunk)
+    const { records, values } = batch
     const next = end === chunk.records.length ? chunk.next : records.at(-1)!.offset + 1
     if (!(await this.#write({ first: Math.min(this.#next!, records[0]?.offset ?? next), next, records, values })))
       return
     chunk.at = end
     if (end === chunk.records.length) this.#pending.shift()
+    this.#decodeAttempts = 0
     this.#taken(records, next)
   }
 
-  #decodeInto(values: unknown[], record: ConsumerRecord): ValueDecodeError | undefined {
+  #decodeInto(batch: DecodedBatch, record: ConsumerRecord): DecodeStop | undefined | Promise<void> {
     try {
-      values.push(this.#context.decode(record))
-      return undefined
+      return this.#context.decoder.decode(record, batch) ?? undefined
     } catch (error) {
-      if (error instanceof ValueDecodeError) return error
-      throw error
+      return stopOf(error)
     }
+  }
+
+  /** Waits for a schema or for the user's own function; no longer than the lane lives. */
+  #decoded(decoding: Promise<void>): Promise<DecodeStop | undefined> {
+    const outcome = decoding.then(() => undefined, stopOf)
+    return Promise.race([outcome, this.#stopped.promise.then(() => undefined)])
+  }
+
+  /** What stands first cannot be decoded: now, or ever. */
+  async #meetStop(stop: DecodeStop, chunk: Chunk): Promise<void> {
+    if (stop instanceof ValueDecodeError || !stop.retriable) return this.#meetPoison(stop, chunk)
+    const attempt = ++this.#decodeAttempts
+    const waitMs = backoffMs(attempt, this.#context.random)
+    const { consumer, logger, clock } = this.#context
+    logger.error(
+      { consumer, partition: this.#key, attempt, waiting: this.#pendingRecords },
+      `${this.#key}: records cannot be decoded: ${stop.message}. ` +
+        `Trying again in ${(waitMs / 1000).toFixed(1)} s; nothing is lost or committed meanwhile`,
+    )
+    const pause = new AbortController()
+    await Promise.race([clock.sleep(waitMs, pause.signal), this.#stopped.promise])
+    pause.abort()
   }
 
   /** Stops, after everything before it has reached the store; or leaves it out, once it is dealt with: then the next batch spans its offset. */

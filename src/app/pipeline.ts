@@ -24,12 +24,12 @@ import type { Clock } from '../seams/clock.ts'
 import type { Disk } from '../seams/disk.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { Random } from '../seams/random.ts'
-import { guarantees, type Guarantee, type Opened, type Sink, type ValueType } from '../sinks/sink.ts'
+import { guarantees, type Guarantee, type Opened, type Sink } from '../sinks/sink.ts'
 import { backoffMs } from './backoff.ts'
 import { Committer, type DurableOffset } from './committer.ts'
 import type { AssignmentListener, CommitChannel, ConsumerPort } from './consumer-port.ts'
 import type { CommitStrategy } from './conf.ts'
-import { valueDecoder } from './decode.ts'
+import type { RecordDecoder } from './decode.ts'
 import { GuaranteeError, OffsetOutsideLogError, TopicRecreatedError } from './errors.ts'
 import { FailurePolicy, type FailureCounts } from './failure-policy.ts'
 import { PartitionLane, type Cadence, type LaneContext } from './lane.ts'
@@ -72,7 +72,7 @@ export interface PipelineOptions {
   readonly consumer: string
   readonly consumerCount: number
   readonly clusterId: string
-  readonly value: ValueType
+  readonly decoder: RecordDecoder
   readonly commit: CommitStrategy
   readonly guarantee: Guarantee | undefined
   readonly flush: { readonly records?: number; readonly bytes?: number; readonly intervalMs?: number }
@@ -203,7 +203,7 @@ export class Pipeline {
   }
 
   async #open(): Promise<void> {
-    const { target, targetName, port, guarantee, value, logger } = this.#options
+    const { target, targetName, port, guarantee, decoder, logger } = this.#options
     const { application, consumer, consumerCount, clusterId, clock, random, disk } = this.#options
     this.#opened = await target.open({
       application,
@@ -215,7 +215,7 @@ export class Pipeline {
       disk,
       logger,
       topicId: (topic) => port.topicId(topic),
-      valueType: value,
+      valueType: decoder.valueType,
       signal: this.#deadline.signal,
     })
     if (guarantee && guarantees.indexOf(this.#opened.guarantee) > guarantees.indexOf(guarantee)) {
@@ -227,7 +227,7 @@ export class Pipeline {
       clock,
       random,
       logger,
-      decode: valueDecoder(value),
+      decoder,
       failures: this.#failures,
       cadence: this.#cadence(),
       flushTimeoutMs: this.#options.maxPollIntervalMs * FLUSH_SHARE,
@@ -253,9 +253,11 @@ export class Pipeline {
 
   #poisonAdvice(): string {
     const { application } = this.#options
-    const change = `Change "value" or the sink's options so that it can be stored, and start again`
+    const change =
+      `Change "value" or the sink's options so that it can be stored, and start again; or let such records pass ` +
+      'with "on.failure": "dead-letter" or "skip"'
     return this.#storeOwnsOffsets
-      ? `${change}: the application goes on at this record`
+      ? change
       : `${change}; or leave it out: sluice groups reset-offsets --group ${application} --topic <topic>:<partition> --to-offset <offset + 1> --execute`
   }
 

@@ -12,7 +12,7 @@ export const HIDDEN = '(hidden)'
 export type Redact = (text: string) => string
 
 const secretName =
-  /pas+w|pass[._-]?phrase|^pass$|[._-]pass$|pwd|secret|jaas|tokens?$|credentials?$|api[._-]?key|access[._-]?key|private[._-]?key$|keystore\.key$/i
+  /pas+w|pass[._-]?phrase|^pass$|[._-]pass$|pwd|secret|jaas|tokens?$|credentials?$|api[._-]?key|access[._-]?key|private[._-]?key$|keystore\.key$|user\.info$/i
 
 /** True for what names a secret, and for what looks as if it was meant to. */
 export function isSecretName(name: string): boolean {
@@ -37,6 +37,8 @@ export function secretsIn(values: unknown, isSecret: (name: string) => boolean =
     if (typeof value !== 'string' && typeof value !== 'number') return
     const text = String(value)
     if (isWithin) add(found, text)
+    // `user:password`: a server may repeat the second alone.
+    if (/user\.info$/i.test(name)) add(found, text.slice(text.indexOf(':') + 1))
     for (const [, password] of text.matchAll(inUrl)) add(found, password)
     for (const [, double, single, bare] of text.matchAll(inText)) add(found, double ?? single ?? bare)
   }

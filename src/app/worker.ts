@@ -11,6 +11,7 @@ import type { ClientSeams } from '../client/seams.ts'
 import { SluiceError } from '../error.ts'
 import { topicPartitionKey } from '../protocol/records/topic-partition.ts'
 import type { Disk } from '../seams/disk.ts'
+import { systemHttp } from '../seams/http.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { SinkRegistry } from '../sinks/sink.ts'
 import type { ApplicationConf } from './conf.ts'
@@ -18,6 +19,7 @@ import { FailurePolicy } from './failure-policy.ts'
 import { KafkaPort } from './kafka-port.ts'
 import { Pipeline, sinkTarget, type PipelineCounts, type PipelineOptions } from './pipeline.ts'
 import type { ProducerPort } from './producer-port.ts'
+import { loadDecoder } from './value-decoders.ts'
 
 /** Plain data: all that a worker is told. */
 export interface WorkerSpec {
@@ -114,6 +116,7 @@ export class Worker {
     const { seams, disk } = this.#environment
     const { clock, random, logger } = seams
     const properties = { 'client.id': `${application.groupId}-${consumer}`, ...application.properties }
+    const loaded = await loadDecoder(application, { ...seams, http: systemHttp })
     const port = new KafkaPort(application, properties, seams)
     const producer = await this.#producer(properties)
     try {
@@ -137,7 +140,7 @@ export class Worker {
         consumer,
         consumerCount: application.consumers,
         clusterId,
-        value: application.value,
+        decoder: loaded.decoder,
         commit: application.commit,
         guarantee: application.guarantee,
         flush: application.flush,
@@ -153,6 +156,7 @@ export class Worker {
       })
       await this.#pipeline.run()
     } finally {
+      loaded.close()
       await producer?.close(0)
       await port.close(0)
     }

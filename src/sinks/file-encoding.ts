@@ -9,9 +9,10 @@
  * | log | the value | `\N` | as tsv, but tabs stay; JSON stays as it came, with its line breaks (never inside a string) turned into blanks |
  * | jsonl | an object of the columns | `null` | JSON's own |
  *
- * Every line ends with LF. Nested JSON in a column is JSON text. With `value: bytes`, key and value are base64.
+ * Every line ends with LF. Nested JSON in a column is JSON text, bytes are base64. With `value: bytes`, key and value are base64.
  */
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { exactJsonText } from '../protocol/records/exact-json.ts'
 import { type SinkBatch, SinkRecordError, type ValueType } from './sink.ts'
 
 export type FileFormat = 'csv' | 'tsv' | 'log' | 'jsonl'
@@ -108,7 +109,7 @@ function encodeJsonLines(
       lines += labels[column]!
       const { record: own, field } = sources[column]!
       if (own === '$value' && valueType === 'json') lines += oneLine(record.valueText() ?? 'null')
-      else if (own === undefined) lines += JSON.stringify(fieldOf(value, field, record) ?? null)
+      else if (own === undefined) lines += exactJsonText(fieldOf(value, field, record))
       else lines += JSON.stringify(recordField(record, value, own, valueType))
     }
     lines += '}\n'
@@ -172,7 +173,8 @@ function tsvField(value: unknown): string {
 }
 
 function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value === 'string') return value
+  return Buffer.isBuffer(value) ? value.toString('base64') : exactJsonText(value)
 }
 
 const breaksLine = /[\\\r\n]/

@@ -23,6 +23,7 @@
  * A line: values with a tab between, `\N` for NULL, `\\ \n \r \t` escaped, LF at the end. So every LF ends a row.
  */
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { exactJsonText } from '../protocol/records/exact-json.ts'
 import { recordColumns, type RecordColumn } from './file-encoding.ts'
 import { didYouMean } from './registry.ts'
 import { type SinkBatch, SinkRecordError, SinkRefusedError, type ValueType } from './sink.ts'
@@ -193,17 +194,16 @@ function cellEncoder({ record }: WantedColumn, { type, category }: TableColumn):
   if (type === 'bool') return (value) => (value === true ? 't' : value === false ? 'f' : undefined)
   if (type === 'bytea') return bytesCell
   if (instants.has(type)) return (value) => instantCell(value, type)
-  if (type === 'float4' || type === 'float8') return (value) => (typeof value === 'number' ? String(value) : undefined)
+  if (type === 'float4' || type === 'float8') return (value) => (isNumber(value) ? String(value) : undefined)
   if (type === 'numeric') {
     return (value) =>
-      typeof value === 'number' ||
-      (typeof value === 'string' && /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value))
+      isNumber(value) || (typeof value === 'string' && /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value))
         ? String(value)
         : undefined
   }
   if (category === 'A') return (value) => (Array.isArray(value) ? textCell(arrayLiteral(value)) : undefined)
   if (category === 'S') return stringCell
-  return (value) => (typeof value === 'string' || typeof value === 'number' ? textCell(String(value)) : undefined)
+  return (value) => (typeof value === 'string' || isNumber(value) ? textCell(String(value)) : undefined)
 }
 
 const special = /[\\\n\r\t\0]/
@@ -222,15 +222,20 @@ function stringCell(value: unknown): string | undefined {
   return typeof value === 'object' ? jsonCell(value) : undefined
 }
 
+function isNumber(value: unknown): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint'
+}
+
 function integerCell(value: unknown, limit: number, isBig: boolean): string | undefined {
   if (typeof value === 'number') {
     return Number.isInteger(value) && value < limit && value >= -limit ? String(value) : undefined
   }
+  if (typeof value === 'bigint') return isBig && BigInt.asIntN(64, value) === value ? String(value) : undefined
   return isBig && typeof value === 'string' && /^-?\d{1,19}$/.test(value) ? value : undefined
 }
 
 function jsonCell(value: unknown): string | undefined {
-  return Buffer.isBuffer(value) ? undefined : textCell(JSON.stringify(value))
+  return Buffer.isBuffer(value) ? undefined : textCell(exactJsonText(value))
 }
 
 /** `$value`: JSON as it came, where values are read as JSON; a JSON string, where they are text. */
@@ -296,7 +301,7 @@ function arrayLiteral(values: readonly unknown[]): string {
   const elements = values.map((value) => {
     if (value === null) return 'NULL'
     if (Array.isArray(value)) return arrayLiteral(value)
-    const text = typeof value === 'string' ? value : JSON.stringify(value)
+    const text = typeof value === 'string' ? value : exactJsonText(value)
     return `"${text.replaceAll(/["\\]/g, '\\$&')}"`
   })
   return `{${elements.join(',')}}`
@@ -400,7 +405,7 @@ function mistyped(column: Column, record: ConsumerRecord, value: unknown): SinkR
 function described(value: unknown): string {
   if (value === null || value === undefined) return 'null'
   if (Buffer.isBuffer(value)) return `${value.length} bytes`
-  const text = JSON.stringify(value) ?? ''
+  const text = exactJsonText(value)
   const kind = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `the ${typeof value}`
   return `${kind} ${text.length > 60 ? `${text.slice(0, 57)}...` : text}`
 }

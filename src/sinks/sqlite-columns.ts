@@ -7,7 +7,7 @@
  * | type | takes |
  * |---|---|
  * | `text` | strings; nested JSON as JSON text |
- * | `integer` | whole numbers up to 2^53 - 1; true and false as 1 and 0 |
+ * | `integer` | whole numbers of 64 bits; true and false as 1 and 0 |
  * | `real` | numbers |
  * | `numeric` (also DATE, DATETIME, BOOLEAN …) | numbers, strings, true and false as 1 and 0 |
  * | none, `blob` | anything, stored as it is |
@@ -16,6 +16,7 @@
  */
 import type { SQLInputValue } from 'node:sqlite'
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { exactJsonText } from '../protocol/records/exact-json.ts'
 import { recordColumns, type RecordColumn } from './file-encoding.ts'
 import { didYouMean } from './registry.ts'
 import { SinkRecordError, SinkRefusedError, type ValueType } from './sink.ts'
@@ -179,12 +180,15 @@ function cellOf(column: Column, record: ConsumerRecord, value: unknown): SQLInpu
     // Without an affinity SQLite would keep the double that a number is bound as: 5 would read back as 5.0.
     if (type === undefined || type === 'blob') return Number.isSafeInteger(value) ? BigInt(value) : value
     if (type === 'real' || type === 'numeric' || (type === 'integer' && Number.isSafeInteger(value))) return value
+  } else if (typeof value === 'bigint') {
+    if (type === 'real') return Number(value)
+    if (type !== 'text' && BigInt.asIntN(64, value) === value) return value
   } else if (typeof value === 'boolean') {
     if (type !== 'text' && type !== 'real') return value ? 1n : 0n
   } else if (Buffer.isBuffer(value)) {
     return value
   } else if (type === undefined || type === 'blob' || type === 'text') {
-    return JSON.stringify(value)
+    return exactJsonText(value)
   }
   throw mistyped(column, record, value)
 }
@@ -199,7 +203,7 @@ function mistyped(column: Column, record: ConsumerRecord, value: unknown): SinkR
 
 function described(value: unknown): string {
   if (value === null || value === undefined) return 'null'
-  const text = JSON.stringify(value) ?? ''
+  const text = exactJsonText(value)
   const kind = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `the ${typeof value}`
   return `${kind} ${text.length > 60 ? `${text.slice(0, 57)}...` : text}`
 }

@@ -27,6 +27,8 @@ await test('conf: one consumer, with defaults', () => {
     topicsPattern: undefined,
     consumers: 1,
     value: 'string',
+    key: undefined,
+    registry: {},
     commit: 'auto',
     guarantee: undefined,
     sink: { type: 'stdout' },
@@ -136,7 +138,9 @@ const refusals: [name: string, conf: unknown, problems: (string | RegExp)[]][] =
   [
     'a value type',
     { ...good, value: 'jason' },
-    [/^value: is "jason", and must be one of string, json, bytes; did you mean "json"\?/],
+    [
+      /^value: is "jason", and must be one of string, bytes, json, .*avro, protobuf, json-schema, or the path of a module of your own \("\.\/decode\.ts"\); did you mean "json"\?/,
+    ],
   ],
   [
     'a commit strategy',

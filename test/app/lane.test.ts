@@ -1,7 +1,7 @@
 /** What a lane does when something is wrong with a record or with the store; what holds in any order of events is the simulation's. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { valueDecoder } from '../../src/app/decode.ts'
+import { recordDecoder } from '../../src/app/decode.ts'
 import { PartitionLane, type SinkLaneContext } from '../../src/app/lane.ts'
 import { systemClock } from '../../src/seams/clock.ts'
 import type { Logger } from '../../src/seams/logger.ts'
@@ -62,7 +62,7 @@ function laneOf(sink: Sink, overrides: Partial<SinkLaneContext> = {}): Partition
     sink,
     consumer: 'consumer-thread-0',
     sinkName: 'fake',
-    decode: valueDecoder('json'),
+    decoder: recordDecoder({ value: 'json' }),
     cadence: { records: 1000, bytes: 1 << 30, intervalMs: 60_000, whenIdle: true },
     flushTimeoutMs: 60_000,
     clock: systemClock,
@@ -90,7 +90,7 @@ await test('lane: a value that is not JSON stops it, with everything before stor
   assert.ok(lane.state.kind === 'failed')
   assert.match(
     lane.state.error.message,
-    /^topic flights, partition 0, offset 3: the value is not JSON: "no json"\. Every record before it is stored, none after it\. Do something\.$/,
+    /^topic flights, partition 0, offset 3: the value cannot be decoded: it is not JSON: "no json"\. Every record before it is stored, none after it\. Do something\.$/,
   )
 })
 
@@ -129,7 +129,7 @@ function contextOf(sink: Sink): SinkLaneContext {
     sink,
     consumer: 'c',
     sinkName: 'fake',
-    decode: valueDecoder('json'),
+    decoder: recordDecoder({ value: 'json' }),
     cadence: { records: 1000, bytes: 1 << 30, intervalMs: 60_000, whenIdle: true },
     flushTimeoutMs: 60_000,
     clock: systemClock,

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CommitStrategy } from '../../src/app/conf.ts'
+import { recordDecoder } from '../../src/app/decode.ts'
 import { Pipeline, sinkTarget } from '../../src/app/pipeline.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
 import { seededRandom, type Random } from '../../src/seams/random.ts'
@@ -95,7 +96,7 @@ class Simulation {
       consumer: `consumer-thread-${this.processes.length}`,
       consumerCount: 1,
       clusterId: 'cluster',
-      value: 'json',
+      decoder: recordDecoder({ value: 'json' }),
       commit: scenario.commit,
       guarantee: undefined,
       flush: {},

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GuaranteeError, OffsetOutsideLogError } from '../../src/app/errors.ts'
+import { recordDecoder } from '../../src/app/decode.ts'
 import { Pipeline, sinkTarget, type PipelineOptions } from '../../src/app/pipeline.ts'
 import { systemDisk } from '../../src/seams/disk.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
@@ -74,7 +75,7 @@ function pipelineOf(sink: NotedSink, logs: SimulatedLog[], overrides: Partial<Pi
     consumer: 'consumer-thread-0',
     consumerCount: 1,
     clusterId: 'cluster',
-    value: 'string',
+    decoder: recordDecoder({ value: 'string' }),
     commit: 'auto',
     guarantee: undefined,
     flush: {},

@@ -129,3 +129,17 @@ test('a value that is no object has no columns: the error names topic, partition
 test('a field that every object inherits is no field of the value', () => {
   assert.equal(encode({ columns: ['constructor', 'toString'] }, ['{"toString":"own"}']), ',own\n')
 })
+
+test('decoded values: whole numbers of 64 bits keep their digits, and bytes are base64, in a column and within one', () => {
+  const batch = batchOf(['{}'], { valueType: 'json' })
+  const value = { id: 2n ** 63n - 1n, raw: Buffer.from([0, 255]), nested: { ids: [2n ** 60n], raw: Buffer.from('a') } }
+  const lines = (format: 'csv' | 'tsv' | 'jsonl') =>
+    createEncoder({ format, columns: ['id', 'raw', 'nested'], delimiter: ',', valueType: 'json' }).encode({
+      ...batch,
+      values: [value],
+    })
+  const nested = '{"ids":[1152921504606846976],"raw":"YQ=="}'
+  assert.equal(lines('csv'), `9223372036854775807,AP8=,"${nested.replaceAll('"', '""')}"\n`)
+  assert.equal(lines('tsv'), `9223372036854775807\tAP8=\t${nested}\n`)
+  assert.equal(lines('jsonl'), `{"id":9223372036854775807,"raw":"AP8=","nested":${nested}}\n`)
+})

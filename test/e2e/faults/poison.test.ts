@@ -20,7 +20,11 @@ import {
   untilStored,
 } from './fixtures.ts'
 
-const badJson = { name: 'bad JSON', value: '{"id": 7,', says: 'the value is not JSON: "{\\"id\\": 7,"' }
+const badJson = {
+  name: 'bad JSON',
+  value: '{"id": 7,',
+  says: 'the value cannot be decoded: it is not JSON: "{\\"id\\": 7,"',
+}
 const missing = {
   name: 'a missing column',
   value: '{"other":7}',
