@@ -70,7 +70,7 @@ function readPart(entry: EntryReader, part: 'key' | 'value', files: ModuleFiles)
     return entry.problem(
       part,
       `is ${shown(own)}, and must be one of ${formats.join(', ')}, or the path of a module of your own ("./decode.ts")` +
-        `${nearest ? `; did you mean "${nearest}"?` : ''}`,
+        (nearest ? `; did you mean "${nearest}"?` : ''),
     )
   }
   if (fromJava !== undefined && fromJava !== found) {
