@@ -12,6 +12,7 @@ import { BrokerConnection, type ConnectionOptions } from './connection.ts'
 import { ClosedError } from './errors.ts'
 import { backoffMs, orAborted } from './retry.ts'
 import { type ClientSeams } from './seams.ts'
+import { type Security, type SecurityConfig, securityOf } from './security/security.ts'
 
 type State =
   | { kind: 'idle' }
@@ -19,7 +20,7 @@ type State =
   | { kind: 'ready'; connection: BrokerConnection }
   | { kind: 'closed' }
 
-export interface LinkSettings {
+export interface LinkSettings extends SecurityConfig {
   readonly 'client.id': string
   readonly 'request.timeout.ms': number
   readonly 'connections.max.idle.ms': number
@@ -34,6 +35,7 @@ export class BrokerLink {
   readonly port: number
   readonly #seams: ClientSeams
   readonly #settings: LinkSettings
+  readonly #security: Security
   readonly #closing = new AbortController()
   readonly #onDisconnect: (cause: Error) => void
   #state: State = { kind: 'idle' }
@@ -48,6 +50,7 @@ export class BrokerLink {
   ) {
     this.#seams = seams
     this.#settings = settings
+    this.#security = securityOf(settings)
     this.host = address.host
     this.port = address.port
     this.#onDisconnect = onDisconnect
@@ -141,6 +144,7 @@ export class BrokerLink {
       ),
       requestTimeoutMs: settings['request.timeout.ms'],
       maxIdleMs: settings['connections.max.idle.ms'],
+      security: this.#security,
     }
   }
 }

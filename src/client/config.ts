@@ -3,6 +3,7 @@
  * configuration. Every problem is collected and said at once, in a `ConfigError`; an unknown name is an error that
  * names the nearest known one. The tables are in properties.ts.
  */
+import { type SecurityConfig, securityOf } from './security/security.ts'
 import { ConfigError } from './errors.ts'
 import { adminProperties, consumerProperties, producerProperties } from './properties.ts'
 import { type ConfigOf, type Properties, type Property } from './property.ts'
@@ -29,6 +30,7 @@ export type ClusterConfig = Pick<
   | 'retry.backoff.ms'
   | 'socket.connection.setup.timeout.max.ms'
   | 'socket.connection.setup.timeout.ms'
+  | keyof SecurityConfig
 >
 
 const kinds = { consumer: consumerProperties, producer: producerProperties, admin: adminProperties } as const
@@ -113,9 +115,18 @@ function parse<K extends Kind>(
       problems.push(`${name} is missing: say where the cluster is, for example ${name}=127.0.0.1:9092`)
     }
   }
+  if (problems.length === 0) checkSecurity(config as unknown as SecurityConfig, problems)
   if (problems.length === 0) crossCheck(config as Mutable<ConfigOf<(typeof kinds)[K]>>, isGiven, problems)
   if (problems.length > 0) throw new ConfigError(problems)
   return config as ConfigOf<(typeof kinds)[K]>
+}
+
+function checkSecurity(config: SecurityConfig, problems: string[]): void {
+  try {
+    securityOf(config)
+  } catch (error) {
+    problems.push((error as Error).message)
+  }
 }
 
 function readInto(

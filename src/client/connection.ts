@@ -12,11 +12,12 @@ import { type Api, type RequestInputOf, type ResponseOf } from '../protocol/api.
 import { DecodeError } from '../protocol/decode-error.ts'
 import { KafkaError } from '../protocol/error-codes.ts'
 import { decodeResponse, encodeRequest, FrameSplitter } from '../protocol/frame.ts'
-import { apiVersions } from '../protocol/messages/index.ts'
+import { apiVersions, saslAuthenticate, saslHandshake } from '../protocol/messages/index.ts'
 import { type Timer } from '../seams/clock.ts'
 import { type Connection } from '../seams/transport.ts'
 import {
   AbortedError,
+  AuthenticationError,
   BrokerUnavailableError,
   ClosedError,
   DisconnectedError,
@@ -24,6 +25,8 @@ import {
   UnsupportedVersionError,
 } from './errors.ts'
 import { type ClientSeams } from './seams.ts'
+import { beginSasl, type SaslSettings } from './security/sasl.ts'
+import { type Security } from './security/security.ts'
 
 export interface ConnectionOptions {
   readonly host: string
@@ -33,6 +36,7 @@ export interface ConnectionOptions {
   readonly setupTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly maxIdleMs: number
+  readonly security: Security
 }
 
 export interface SendLimits {
@@ -77,6 +81,9 @@ export class BrokerConnection {
   #closeListener: ((cause: Error) => void) | undefined
   #idleTimer: Timer | undefined
   #lastUsedMs: number
+  /** Requests that wait while the session is being renewed: the broker takes nothing else meanwhile. */
+  #held: (() => void)[] | undefined
+  #renewal: Timer | undefined
 
   private constructor(seams: ClientSeams, options: ConnectionOptions, socket: Connection) {
     this.#seams = seams
@@ -97,30 +104,43 @@ export class BrokerConnection {
       },
       onClose: (cause) => {
         this.#idleTimer?.cancel()
+        this.#renewal?.cancel()
         const why = cause ? ` (${codeOrMessage(cause)})` : ''
         this.#fail(new DisconnectedError(`${this.address} closed the connection${why}`, cause))
       },
     })
   }
 
-  /** Connects and agrees on versions. Rejects with BrokerUnavailableError, which names address and cause. */
+  /** Connects, agrees on versions and says who we are. Rejects with BrokerUnavailableError or AuthenticationError, which name address and cause. */
   static async open(seams: ClientSeams, options: ConnectionOptions, signal: AbortSignal): Promise<BrokerConnection> {
     const { host, port, setupTimeoutMs } = options
     const socket = await connectWithin(seams, options, signal)
     const connection = new BrokerConnection(seams, options, socket)
     const abort = () => connection.close(new ClosedError('The client'))
     signal.addEventListener('abort', abort, { once: true })
+    const address = `${host}:${port}`
+    const { tls, sasl } = options.security
     try {
-      await connection.#agreeOnVersions(Math.min(setupTimeoutMs, options.requestTimeoutMs))
+      await connection.#agreeOnVersions(Math.min(setupTimeoutMs, options.requestTimeoutMs)).catch((error: Error) => {
+        const kind = tls ? 'a Kafka listener with TLS' : 'a plain-text Kafka listener (security.protocol is not set)'
+        throw new BrokerUnavailableError(
+          address,
+          `The broker ${address} accepted the connection and did not agree on versions: ${messageOf(error)}. Is it ${kind}?`,
+          error,
+        )
+      })
+      if (sasl) await connection.#authenticate(sasl, signal)
     } catch (error) {
       connection.close()
       if (signal.aborted) throw new ClosedError('The client')
-      const address = `${host}:${port}`
-      throw new BrokerUnavailableError(
-        address,
-        `The broker ${address} accepted the connection and did not agree on versions: ${messageOf(error)}. Is it a plain-text Kafka listener?`,
-        error,
-      )
+      if (error instanceof DisconnectedError || error instanceof RequestTimeoutError) {
+        throw new BrokerUnavailableError(
+          address,
+          `The broker ${address} broke off while we said who we are: ${error.message}`,
+          error,
+        )
+      }
+      throw error
     } finally {
       signal.removeEventListener('abort', abort)
     }
@@ -173,12 +193,15 @@ export class BrokerConnection {
     body: RequestInputOf<A>,
     options: { timeoutMs?: number; signal?: AbortSignal } = {},
   ): Promise<ResponseOf<A>> {
-    return this.#send(api, version, body, (frame) => decodeResponse(api, version, frame), options)
+    const send = () => this.#send(api, version, body, (frame) => decodeResponse(api, version, frame), options)
+    if (!this.#held) return send()
+    return new Promise((resolve, reject) => this.#held!.push(() => void send().then(resolve, reject)))
   }
 
   /** Sends a request that the broker does not answer (Produce with acks=0). */
   sendWithoutResponse<A extends Api>(api: A, version: number, body: RequestInputOf<A>): void {
     if (this.#closed) throw this.#closed
+    if (this.#held) return void this.#held.push(() => this.#closed ?? this.sendWithoutResponse(api, version, body))
     this.#hasUnanswered = true
     this.#lastUsedMs = this.#seams.clock.monotonic()
     this.#socket.write(encodeRequest(api, version, this.#header(), body))
@@ -270,6 +293,7 @@ export class BrokerConnection {
     if (this.#closed) return
     this.#closed = cause
     this.#idleTimer?.cancel()
+    this.#renewal?.cancel()
     this.#endSocket(cause)
     for (const entry of this.#inFlight.splice(0)) this.#settle(entry, () => entry.reject(about(entry.what, cause)))
     this.#head = 0
@@ -294,6 +318,71 @@ export class BrokerConnection {
       this.#versions.set(apiKey, [minVersion, maxVersion])
     for (const { name, maxVersionLevel } of answer.finalizedFeatures) this.#features.set(name, maxVersionLevel)
     this.#splitter = new FrameSplitter(undefined, { borrowed: true })
+  }
+
+  /**
+   * Says who we are, and again before the session that the broker grants is over (KIP-368). Meanwhile other requests wait: the broker would take one for
+   * a part of the exchange.
+   */
+  async #authenticate(sasl: SaslSettings, signal: AbortSignal): Promise<void> {
+    this.#held = []
+    let lifetimeMs = 0
+    try {
+      lifetimeMs = await this.#exchange(sasl, signal)
+    } finally {
+      const held = this.#held
+      this.#held = undefined
+      for (const send of held) send()
+    }
+    if (lifetimeMs <= 0 || this.#closed) return
+    const { clock, random } = this.#seams
+    // As Java: somewhere between 85 and 95 percent, so that not all connections renew at once.
+    const renewInMs = lifetimeMs * (0.85 + 0.1 * random.next())
+    this.#renewal = clock.setTimer(renewInMs, () => void this.#renew(sasl, signal), { background: true })
+  }
+
+  async #renew(sasl: SaslSettings, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#authenticate(sasl, signal)
+    } catch (error) {
+      this.#fail(
+        new DisconnectedError(`The session with ${this.address} could not be renewed: ${messageOf(error)}`, error),
+      )
+    }
+  }
+
+  /** @returns how long the session lasts in milliseconds; 0: for as long as the connection */
+  async #exchange(sasl: SaslSettings, signal: AbortSignal): Promise<number> {
+    const { mechanism } = sasl
+    const ask = <A extends Api>(api: A, body: RequestInputOf<A>) => {
+      const version = this.versionFor(api, { minVersion: api === saslHandshake ? 1 : 0 })
+      return this.#send(api, version, body, (frame) => decodeResponse(api, version, frame), {})
+    }
+    const refused = (why: string, cause?: unknown) =>
+      new AuthenticationError(
+        this.address,
+        `The broker ${this.address} did not let us in with SASL ${mechanism}: ${why}`,
+        cause,
+      )
+    const { errorCode, mechanisms } = await ask(saslHandshake, { mechanism })
+    if (errorCode !== 0) throw refused(`it takes ${mechanisms.join(', ') || 'no mechanism at all'} (sasl.mechanism)`)
+    let lifetimeMs = 0
+    const { clock, random } = this.#seams
+    const exchange = beginSasl(sasl, { nonce: random.uuid(), nowMs: clock.now(), signal })
+    let answer = Buffer.alloc(0)
+    for (;;) {
+      const step = await exchange.next(answer).catch((error: Error) => Promise.reject(refused(error.message, error)))
+      if (step.done) return lifetimeMs
+      const response = await ask(saslAuthenticate, { authBytes: step.value })
+      if (response.errorCode !== 0) {
+        throw refused(
+          response.errorMessage ?? 'authentication failed',
+          new KafkaError(response.errorCode, 'SaslAuthenticate'),
+        )
+      }
+      lifetimeMs = response.sessionLifetimeMs
+      answer = Buffer.from(response.authBytes)
+    }
   }
 
   #askVersions(version: number, timeoutMs: number): Promise<ApiVersionsResponse> {
@@ -331,11 +420,18 @@ async function connectWithin(seams: ClientSeams, options: ConnectionOptions, sig
   })
   signal.addEventListener('abort', abort, { once: true })
   try {
-    return await seams.transport.connect({ host, port }, attempt.signal, { borrowChunks: true })
+    return await seams.transport.connect({ host, port }, attempt.signal, {
+      borrowChunks: true,
+      tls: options.security.tls,
+    })
   } catch (error) {
     if (signal.aborted) throw new ClosedError('The client')
+    const untrusted = options.security.tls && !timedOut ? whyUntrusted(error) : undefined
+    if (untrusted !== undefined) throw new AuthenticationError(address, `The broker ${address} ${untrusted}`, error)
     const why = timedOut ? `did not accept a connection within ${setupTimeoutMs} ms` : whyUnreachable(error)
-    throw new BrokerUnavailableError(address, `The broker ${address} ${why}`, error)
+    const { code } = error as NodeJS.ErrnoException
+    const hint = options.security.tls && code === 'ECONNRESET' ? '. Is security.protocol what its listener wants?' : ''
+    throw new BrokerUnavailableError(address, `The broker ${address} ${why}${hint}`, error)
   } finally {
     timer.cancel()
     signal.removeEventListener('abort', abort)
@@ -354,6 +450,24 @@ function whyUnreachable(error: unknown): string {
   }
   const why = known[code]
   return why ? `${why} (${code})` : `could not be connected to (${codeOrMessage(error)})`
+}
+
+/** What somebody must change before a TLS connection can succeed; undefined for what may pass. */
+function whyUntrusted(error: unknown): string | undefined {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `has a certificate for another name: ${message}. Use a name that stands in it, or set ssl.endpoint.identification.algorithm to nothing`
+  }
+  if (/^(DEPTH_ZERO_SELF_SIGNED|SELF_SIGNED|UNABLE_TO_(GET|VERIFY)|CERT_)/.test(code)) {
+    return `has a certificate that is not trusted (${code}): name its authority's certificates in ssl.truststore.location, with ssl.truststore.type PEM`
+  }
+  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
+    return `does not speak TLS on this port (${code}): is security.protocol what its listener wants?`
+  }
+  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_OSSL') || code === 'ERR_CRYPTO_INVALID_STATE') {
+    return `and we did not agree on TLS: ${message}`
+  }
+  return message?.includes('cannot be read') ? `cannot be connected to: ${message}` : undefined
 }
 
 function codeOrMessage(error: unknown): string {

@@ -29,6 +29,16 @@ export class BrokerUnavailableError extends SluiceError {
   }
 }
 
+/** The broker refused who we say we are, or is not who it should be. Trying again does not help. */
+export class AuthenticationError extends SluiceError {
+  readonly address: string
+
+  constructor(address: string, message: string, cause?: unknown) {
+    super('SLUICE_AUTHENTICATION', message, { cause })
+    this.address = address
+  }
+}
+
 /** The connection broke while a request was under way: whether the broker acted on it is unknown. */
 export class DisconnectedError extends SluiceError {
   constructor(message: string, cause?: unknown) {

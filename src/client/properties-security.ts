@@ -1,9 +1,10 @@
 /**
- * Properties of TLS and SASL. Sluice does not speak either yet: any value other than Java's default is refused.
+ * Properties of TLS and SASL. What Sluice has no use for is refused unless it is Java's default.
  *
  * Names, types and defaults as `ConsumerConfig.configDef()` of Apache Kafka 4.3.1 prints them.
  */
 import { type Property, type PropertyType } from './property.ts'
+import { securityProtocols } from './security/security.ts'
 
 const row = (type: PropertyType, value: unknown): Property<any> => ({
   type,
@@ -13,9 +14,21 @@ const row = (type: PropertyType, value: unknown): Property<any> => ({
   doc: 'Not supported yet.',
 })
 
+const used = <T>(type: PropertyType, value: T, doc: string): Property<T> => ({
+  type,
+  default: value,
+  required: false,
+  support: 'supported',
+  doc,
+})
+
 export const securityProperties = {
   'sasl.client.callback.handler.class': row('class', null),
-  'sasl.jaas.config': row('password', null),
+  'sasl.jaas.config': used<string | null>(
+    'password',
+    null,
+    'Who we are, as Java writes it: org.apache.kafka.common.security.scram.ScramLoginModule required username="…" password="…";',
+  ),
   'sasl.kerberos.kinit.cmd': row('string', '/usr/bin/kinit'),
   'sasl.kerberos.min.time.before.relogin': row('long', 60000),
   'sasl.kerberos.service.name': row('string', null),
@@ -31,7 +44,7 @@ export const securityProperties = {
   'sasl.login.refresh.window.jitter': row('double', 0.05),
   'sasl.login.retry.backoff.max.ms': row('long', 10000),
   'sasl.login.retry.backoff.ms': row('long', 100),
-  'sasl.mechanism': row('string', 'GSSAPI'),
+  'sasl.mechanism': used<string>('string', 'GSSAPI', 'PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER.'),
   'sasl.oauthbearer.assertion.algorithm': row('string', 'RS256'),
   'sasl.oauthbearer.assertion.claim.aud': row('string', null),
   'sasl.oauthbearer.assertion.claim.exp.seconds': row('int', 300),
@@ -64,26 +77,54 @@ export const securityProperties = {
   'sasl.oauthbearer.scope': row('string', null),
   'sasl.oauthbearer.scope.claim.name': row('string', 'scope'),
   'sasl.oauthbearer.sub.claim.name': row('string', 'sub'),
-  'sasl.oauthbearer.token.endpoint.url': row('string', null),
-  'security.protocol': row('string', 'PLAINTEXT'),
+  'sasl.oauthbearer.token.endpoint.url': used<string | null>(
+    'string',
+    null,
+    'Where OAUTHBEARER gets its tokens: client credentials, clientId and clientSecret in sasl.jaas.config.',
+  ),
+  'security.protocol': {
+    ...used<string>('string', 'PLAINTEXT', 'PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.'),
+    oneOf: securityProtocols,
+    ignoreCase: true,
+  },
   'security.providers': row('string', null),
-  'ssl.cipher.suites': row('list', []),
-  'ssl.enabled.protocols': row('list', ['TLSv1.2', 'TLSv1.3']),
-  'ssl.endpoint.identification.algorithm': row('string', 'https'),
+  'ssl.cipher.suites': used<readonly string[]>(
+    'list',
+    [],
+    'Cipher suites that may be used, by OpenSSL’s names; empty leaves it to Node.js.',
+  ),
+  'ssl.enabled.protocols': used<readonly string[]>('list', ['TLSv1.2', 'TLSv1.3'], 'TLS versions that may be used.'),
+  'ssl.endpoint.identification.algorithm': used<string>(
+    'string',
+    'https',
+    'https checks that the certificate is the host’s own; empty does not.',
+  ),
   'ssl.engine.factory.class': row('class', null),
-  'ssl.key.password': row('password', null),
+  'ssl.key.password': used<string | null>('password', null, 'Password of the private key.'),
   'ssl.keymanager.algorithm': row('string', 'SunX509'),
-  'ssl.keystore.certificate.chain': row('password', null),
-  'ssl.keystore.key': row('password', null),
-  'ssl.keystore.location': row('string', null),
-  'ssl.keystore.password': row('password', null),
-  'ssl.keystore.type': row('string', 'JKS'),
+  'ssl.keystore.certificate.chain': used<string | null>('password', null, 'Our certificate and those above it, PEM.'),
+  'ssl.keystore.key': used<string | null>('password', null, 'Our private key, PEM.'),
+  'ssl.keystore.location': used<string | null>(
+    'string',
+    null,
+    'File with our private key and certificates (ssl.keystore.type PEM or PKCS12), for mutual TLS.',
+  ),
+  'ssl.keystore.password': used<string | null>('password', null, 'Password of the key store, or of its PEM key.'),
+  'ssl.keystore.type': used<string>('string', 'JKS', 'PEM or PKCS12; JKS is not read.'),
   'ssl.protocol': row('string', 'TLSv1.3'),
   'ssl.provider': row('string', null),
   'ssl.secure.random.implementation': row('string', null),
   'ssl.trustmanager.algorithm': row('string', 'PKIX'),
-  'ssl.truststore.certificates': row('password', null),
-  'ssl.truststore.location': row('string', null),
+  'ssl.truststore.certificates': used<string | null>(
+    'password',
+    null,
+    'Certificates of the authorities that are trusted, PEM.',
+  ),
+  'ssl.truststore.location': used<string | null>(
+    'string',
+    null,
+    'File with the certificates of the authorities that are trusted (ssl.truststore.type PEM). Without it, those that Node.js trusts.',
+  ),
   'ssl.truststore.password': row('password', null),
-  'ssl.truststore.type': row('string', 'JKS'),
+  'ssl.truststore.type': used<string>('string', 'JKS', 'PEM; JKS and PKCS12 are not read.'),
 } as const satisfies Readonly<Record<string, Property>>

@@ -1,11 +1,13 @@
 /**
- * Byte streams between two addresses. Only this file touches `node:net`; TLS joins here when it comes.
+ * Byte streams between two addresses. Only this file touches `node:net` and `node:tls`.
  *
  * A `Connection` calls `onData` with chunks in order (a chunk belongs to the receiver, unless it asked to borrow them), then `onClose` exactly once,
  * with the cause if it broke. `write` takes buffers that must not change afterwards and returns false when the peer reads more
  * slowly than we write: then `onDrain` says when to go on.
  */
-import { connect as connectSocket, createServer, type Socket } from 'node:net'
+import { connect as connectSocket, createServer, isIP, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { connectionOptionsOf, type TlsOptions } from './tls.ts'
 
 export interface ConnectionListener {
   onData(chunk: Buffer): void
@@ -38,12 +40,13 @@ export interface Listening {
 export interface Transport {
   /**
    * Rejects with the system's error (`ECONNREFUSED` …) or when `signal` aborts. With `borrowChunks` a chunk belongs to the receiver only
-   * until `onData` returns: bytes come in one buffer that is used again, instead of 64 KiB of new memory for every read.
+   * until `onData` returns: bytes come in one buffer that is used again, instead of 64 KiB of new memory for every read. With `tls` it resolves
+   * when the handshake is over, and rejects when the peer cannot be trusted.
    */
   connect(
     address: { host: string; port: number },
     signal?: AbortSignal,
-    options?: { borrowChunks?: boolean },
+    options?: { borrowChunks?: boolean; tls?: TlsOptions | undefined },
   ): Promise<Connection>
   /** Port 0 takes a free one. */
   listen(address: { host: string; port: number }, onConnection: (connection: Connection) => void): Promise<Listening>
@@ -104,15 +107,19 @@ function connectionOf(socket: Socket, borrowed?: BorrowedReads): Connection {
 }
 
 export const systemTransport: Transport = {
-  connect({ host, port }, signal, { borrowChunks = false } = {}) {
+  async connect({ host, port }, signal, { borrowChunks = false, tls } = {}) {
+    const secure = tls && (await connectionOptionsOf(tls))
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(new Error('aborted', { cause: signal.reason }))
-      const borrowed: BorrowedReads | undefined = borrowChunks ? { onRead: undefined, early: [] } : undefined
-      const socket = openSocket(host, port, borrowed)
+      const borrowed: BorrowedReads | undefined = borrowChunks && !tls ? { onRead: undefined, early: [] } : undefined
+      // An address is no name that a server could be asked for (RFC 6066); its certificate must then be made out to the address.
+      const socket = secure
+        ? connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...secure })
+        : openSocket(host, port, borrowed)
       const abort = () => socket.destroy(new Error('aborted', { cause: signal?.reason }))
       signal?.addEventListener('abort', abort, { once: true })
       socket.once('error', reject)
-      socket.once('connect', () => {
+      socket.once(secure ? 'secureConnect' : 'connect', () => {
         signal?.removeEventListener('abort', abort)
         socket.off('error', reject)
         resolve(connectionOf(socket, borrowed))

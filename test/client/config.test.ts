@@ -64,16 +64,15 @@ test('config: what is not supported yet is refused, and its default is not', () 
   const problems = problemsOf(() =>
     parseProducerConfig({
       ...servers,
-      'security.protocol': 'SASL_SSL',
-      'ssl.truststore.location': '/etc/trust.jks',
-      'sasl.jaas.config': 'secret',
+      'ssl.engine.factory.class': 'org.example.Engine',
+      'sasl.login.class': 'org.example.Login',
+      'sasl.kerberos.service.name': 'kafka',
       'partitioner.class': 'org.example.Mine',
       'transaction.two.phase.commit.enable': 'true',
     }),
   )
   assert.equal(problems.length, 5)
   for (const problem of problems) assert.match(problem, /is not supported yet/)
-  assert.ok(!problems.join().includes('secret'), 'a password is never printed')
   parseProducerConfig({ ...servers, 'security.protocol': 'PLAINTEXT', 'sasl.mechanism': 'GSSAPI' })
   assert.match(
     problemsOf(() => parseConsumerConfig({ ...servers, 'group.protocol': 'consumer' }))[0]!,

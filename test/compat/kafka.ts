@@ -70,6 +70,8 @@ export interface KafkaOptions {
   nodes?: 1 | 3
   /** From 3.3 on; `zookeeper-kafka.ts` starts older ones. Default: 4.3.1. */
   version?: string
+  /** Listeners beside the plain-text one, for a cluster of one node: name, security.protocol and port. */
+  listeners?: readonly { readonly name: string; readonly protocol: string; readonly port: number }[]
   /** Broker properties beside those that a small test cluster needs. */
   properties?: Readonly<Record<string, string | number | boolean>>
 }
@@ -77,6 +79,7 @@ export interface KafkaOptions {
 export async function startKafka({
   nodes: count = 1,
   version,
+  listeners = [],
   properties = {},
 }: KafkaOptions = {}): Promise<KafkaCluster> {
   const classPath = await kafkaClassPath(version)
@@ -90,7 +93,7 @@ export async function startKafka({
     const port = await freePort()
     await writeFile(
       join(folder, 'server.properties'),
-      propertiesOf({ id, port, controllerPort, folder, replication, properties }),
+      propertiesOf({ id, port, controllerPort, folder, replication, listeners, properties }),
     )
     await run('java', [
       '-cp',
@@ -136,20 +139,23 @@ interface NodeSettings {
   controllerPort: number
   folder: string
   replication: number
+  listeners: NonNullable<KafkaOptions['listeners']>
   properties: Readonly<Record<string, string | number | boolean>>
 }
 
-function propertiesOf({ id, port, controllerPort, folder, replication, properties }: NodeSettings): string {
+function propertiesOf({ id, port, controllerPort, folder, replication, listeners, properties }: NodeSettings): string {
+  const others = listeners.map((one) => `,${one.name}://127.0.0.1:${one.port}`).join('')
+  const protocols = listeners.map((one) => `,${one.name}:${one.protocol}`).join('')
   const controller = id === 1
   const settings = {
     'process.roles': controller ? 'broker,controller' : 'broker',
     'node.id': id,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port}${controller ? `,CONTROLLER://127.0.0.1:${controllerPort}` : ''}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port}${controller ? `,CONTROLLER://127.0.0.1:${controllerPort}` : ''}${others}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}${others}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocols}`,
     'log.dirs': join(folder, 'log'),
     'offsets.topic.replication.factor': replication,
     'offsets.topic.num.partitions': 4,
