@@ -9,8 +9,10 @@ import { z } from 'zod'
 import { checkConf } from '../../src/app/conf.ts'
 import { Supervisor } from '../../src/app/supervisor.ts'
 import { InProcessHost } from '../../src/app/worker-host.ts'
+import { Consumer } from '../../src/client/consumer/consumer.ts'
 import { Producer, type BytesLike } from '../../src/client/producer/index.ts'
 import { systemSeams } from '../../src/client/seams.ts'
+import type { ConsumerRecord } from '../../src/protocol/records/consumer-record.ts'
 import { systemClock, type Clock } from '../../src/seams/clock.ts'
 import { systemDisk } from '../../src/seams/disk.ts'
 import type { Logger } from '../../src/seams/logger.ts'
@@ -112,7 +114,24 @@ async function run(t: TestContext, conf: object, records: readonly Sent[]) {
     await ended.catch(() => {})
     await broker.stop()
   })
-  return { sink, supervisor, ended, said }
+  /** The first `count` records of partition 0 of another topic. */
+  const consume = async (topic: string, count: number) => {
+    await using consumer = new Consumer({
+      'bootstrap.servers': broker.bootstrapServers,
+      'auto.offset.reset': 'earliest',
+    })
+    consumer.assign([{ topic, partition: 0 }])
+    const taken: ConsumerRecord[] = []
+    await until(
+      async () => {
+        taken.push(...(await consumer.poll(500)))
+        return taken.length >= count
+      },
+      { withinMs: 60_000, what: `${count} records of ${topic}` },
+    )
+    return taken
+  }
+  return { sink, supervisor, ended, said, consume }
 }
 
 const bytesOf = (topic: string) => Buffer.from(vectors.values.find((one) => one.topic === topic)!.bytes, 'hex')
@@ -291,6 +310,76 @@ test('value: a module that cannot be used stops the application before it reads'
     const { ended } = await run(t, { value: join(directory, name) }, [{ value: 'a' }])
     await assert.rejects(ended, says)
   }
+})
+
+test('handler: gets the decoded key and value; what cannot be decoded is a dead letter, and a registry that is down is waited for', async (t) => {
+  const registry = await TestSchemaRegistry.start(t, vectors)
+  registry.behaves = 'unavailable'
+  const directory = await temporaryDirectory(t)
+  const handler = join(directory, 'handle.ts')
+  const file = join(directory, 'handled')
+  await writeFile(
+    handler,
+    `import { appendFileSync } from 'node:fs'
+     export default ({ key, value, offset }) => appendFileSync(${JSON.stringify(file)}, JSON.stringify([offset, key, value]) + '\\n')`,
+  )
+  const key = Buffer.from('0000002a', 'hex')
+  const conf = {
+    ...registryConf(registry, 'avro'),
+    key: 'integer',
+    handler,
+    sink: undefined,
+    'on.failure': 'dead-letter',
+  }
+  const { said, consume } = await run(t, conf, [
+    { key, value: bytesOf('avro-text') },
+    { key, value: 'no avro' },
+    { key: 'not an integer', value: bytesOf('avro-text') },
+    { key: null, value: bytesOf('avro-visit') },
+  ])
+  await until(() => registry.asked.length >= 6, { withinMs: 60_000, what: 'six requests' })
+  const handled = () => {
+    try {
+      return readFileSync(file, 'utf8').split('\n').filter(Boolean)
+    } catch {
+      return []
+    }
+  }
+  assert.deepEqual(handled(), [])
+  assert.ok(said.some((line) => /orders-0 offset 0: records cannot be decoded: the schema registry/.test(line)))
+  registry.behaves = 'well'
+  await until(() => handled().length === 2, { withinMs: 60_000, what: 'two records are handled' })
+  assert.deepEqual(
+    handled().map((line) => JSON.parse(line) as unknown),
+    [
+      [0, 42, 'just text'],
+      [3, null, { who: { name: 'Ada' }, before: null }],
+    ],
+  )
+  const letters = await consume('orders-dlt', 2)
+  const header = (index: number, name: string) =>
+    letters[index]!.headers.find((one) => one.key === `sluice-${name}`)?.value?.toString()
+  assert.equal(letters[0]!.valueText(), 'no avro')
+  assert.equal(header(0, 'original-offset'), '1')
+  assert.match(header(0, 'error-message')!, /offset 1: the value cannot be decoded: it begins with the byte 0x6e/)
+  assert.equal(letters[1]!.keyText(), 'not an integer')
+  assert.match(header(1, 'error-message')!, /offset 2: the key cannot be decoded: an integer takes 4 bytes/)
+})
+
+test('sink: what cannot be decoded is skipped or a dead letter, as "on.failure" says', async (t) => {
+  const registry = await TestSchemaRegistry.start(t, vectors)
+  const good = { value: bytesOf('avro-text') }
+  const records = [good, { value: 'no avro' }, good, { value: Buffer.from('00000003e7', 'hex') }, good]
+  const skipping = await run(t, { ...registryConf(registry, 'avro'), 'on.failure': 'skip' }, records)
+  await until(() => skipping.sink.taken.length === 3)
+  assert.equal(skipping.said.filter((line) => /offset [13]: skipped/.test(line)).length, 2)
+  const writing = await run(t, { ...registryConf(registry, 'avro'), 'on.failure': 'dead-letter' }, records)
+  await until(() => writing.sink.taken.length === 3)
+  const letters = await writing.consume('orders-dlt', 2)
+  assert.deepEqual(
+    letters.map(({ value }) => value),
+    [Buffer.from('no avro'), Buffer.from('00000003e7', 'hex')],
+  )
 })
 
 test('conf: what is wrong with key, value and the registry, each with its place', () => {

@@ -6,7 +6,9 @@
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const SHOWN_CHARACTERS = 60
 const wholeNumber = /^-?\d+$/
-const LONG_MAX = 2n ** 63n - 1n
+/** Signed or unsigned. */
+const LEAST_LONG = -(2n ** 63n)
+const MOST_LONG = 2n ** 64n - 1n
 
 /** A number where that is exact, otherwise a bigint: an int64 is never rounded. */
 export function exactInteger(value: bigint): number | bigint {
@@ -54,7 +56,7 @@ function holdsLargeNumber(value: unknown): boolean {
 function withLongs(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value) || !source || !wholeNumber.test(source)) return value
   const exact = BigInt(source)
-  return exact > LONG_MAX || exact < -LONG_MAX - 1n ? value : exact
+  return exact > MOST_LONG || exact < LEAST_LONG ? value : exact
 }
 
 /** JSON of a decoded value: bigints as their digits, bytes in base64. undefined is null. */
