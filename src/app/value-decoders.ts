@@ -4,7 +4,8 @@ import type { DeserializerName } from '../client/serialization/deserializers.ts'
 import { deserializers } from '../client/serialization/deserializers.ts'
 import { FormatUnavailableError } from '../formats/errors.ts'
 import { RegistryReader } from '../formats/registry-reader.ts'
-import { SchemaRegistry, type SchemaRegistryOptions, type SchemaRegistrySeams } from '../formats/schema-registry.ts'
+import { registryOptions } from '../formats/registry-options.ts'
+import { SchemaRegistry, type SchemaRegistrySeams } from '../formats/schema-registry.ts'
 import { isModule, isRegistryFormat, type ValuesConf } from './conf-values.ts'
 import { type PartDecoder, recordDecoder, type RecordDecoder } from './decode.ts'
 
@@ -33,17 +34,6 @@ export async function loadDecoder(conf: ValuesConf, seams: SchemaRegistrySeams):
     value: isPlain ? (conf.value as DeserializerName) : await partDecoder(conf.value),
   })
   return { decoder, close: () => registry?.close() }
-}
-
-export function registryOptions(properties: ValuesConf['registry']): SchemaRegistryOptions {
-  const ca = properties['schema.registry.ssl.truststore.certificates']
-  const cert = properties['schema.registry.ssl.keystore.certificate.chain']
-  const key = properties['schema.registry.ssl.keystore.key']
-  return {
-    urls: properties['schema.registry.url']!.split(',').map((one) => new URL(one.trim())),
-    userInfo: properties['basic.auth.user.info'],
-    tls: (ca ?? cert ?? key) ? { ca, cert, key } : undefined,
-  }
 }
 
 /** The user's own function: the default export of a module. */

@@ -1,5 +1,6 @@
 /** How `sluice consume` prints one record: as kafka-console-consumer does by its properties, or as a line of JSON. */
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
+import { exactJsonText } from '../protocol/records/exact-json.ts'
 import { didYouMean } from '../sinks/registry.ts'
 import { UsageError } from './exit.ts'
 
@@ -36,9 +37,25 @@ export function recordFormatter(
   if (isOn('print.partition')) parts.push((record) => `Partition:${record.partition}`)
   if (isOn('print.offset')) parts.push((record) => `Offset:${record.offset}`)
   if (isOn('print.headers')) parts.push((record) => headersText(record, properties['headers.separator']!, nothing))
-  if (isOn('print.key')) parts.push((record) => record.keyText() ?? nothing)
-  if (isOn('print.value')) parts.push((record) => record.valueText() ?? nothing)
+  if (isOn('print.key')) parts.push((record) => textOf(keyOf(record)) ?? nothing)
+  if (isOn('print.value')) parts.push((record) => textOf(valueOf(record)) ?? nothing)
   return (record) => parts.map((part) => part(record)).join(properties['key.separator']) + properties['line.separator']
+}
+
+/** Text, or what the consumer's deserializer gave. */
+function keyOf(record: ConsumerRecord): unknown {
+  const key: unknown = record.key
+  return Buffer.isBuffer(key) ? record.keyText() : key
+}
+
+function valueOf(record: ConsumerRecord): unknown {
+  const value: unknown = record.value
+  return Buffer.isBuffer(value) ? record.valueText() : value
+}
+
+function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  return typeof value === 'string' ? value : exactJsonText(value)
 }
 
 function headersText({ headers }: ConsumerRecord, separator: string, nothing: string): string {
@@ -54,9 +71,9 @@ function jsonLine(record: ConsumerRecord): string {
     offset,
     timestamp,
     timestampType,
-    key: record.keyText(),
-    value: record.valueText(),
+    key: keyOf(record),
+    value: valueOf(record),
   }
   const texts = headers.map(({ key, value }) => ({ key, value: value === null ? null : value.toString() }))
-  return `${JSON.stringify({ ...fields, headers: texts })}\n`
+  return `${exactJsonText({ ...fields, headers: texts })}\n`
 }

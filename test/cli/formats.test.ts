@@ -6,6 +6,11 @@ import { textLogger } from '../../src/cli/logger.ts'
 import { formatTable } from '../../src/cli/output.ts'
 import { parsePropertiesFile } from '../../src/cli/properties-file.ts'
 import { recordFormatter } from '../../src/cli/record-format.ts'
+import { deserializers } from '../../src/client/serialization/deserializers.ts'
+import { RecordBatchWriter } from '../../src/protocol/records/batch-writer.ts'
+import type { ConsumerRecord } from '../../src/protocol/records/consumer-record.ts'
+import { RecordBatch } from '../../src/protocol/records/record-batch.ts'
+import { RecordCursor } from '../../src/protocol/records/record-cursor.ts'
 import { recordAt } from '../app/simulation/cluster.ts'
 
 await test('table: columns are aligned, numbers to the right, nothing is a hyphen', () => {
@@ -46,6 +51,25 @@ await test('properties file: as Java reads it', () => {
     empty: '',
     last: 'one',
   })
+})
+
+await test('record format: what a deserializer gave, as text or as JSON', () => {
+  const batch = new RecordBatch(
+    (() => {
+      const writer = new RecordBatchWriter()
+      writer.append({
+        key: Buffer.from('0000002a', 'hex'),
+        value: Buffer.from('0020000000000001', 'hex'),
+        timestamp: 0,
+      })
+      return writer.build()
+    })(),
+  )
+  const records: ConsumerRecord[] = []
+  const { integer, long } = deserializers
+  new RecordCursor(batch, 'numbers', 0, { deserializers: { key: integer, value: long } }).take(records, 1, 0)
+  assert.equal(recordFormatter({ 'print.key': 'true' }, false)(records[0]!), '42\t9007199254740993\n')
+  assert.match(recordFormatter({}, true)(records[0]!), /"key":42,"value":9007199254740993,/)
 })
 
 await test('record format: the value alone, and what print.* adds', () => {

@@ -10,6 +10,7 @@ import { SchemaRegistry, type SchemaRegistryOptions } from '../../src/formats/sc
 import { systemClock, type Clock } from '../../src/seams/clock.ts'
 import { systemHttp } from '../../src/seams/http.ts'
 import { systemRandom } from '../../src/seams/random.ts'
+import { openRegistryValues } from '../../src/index.ts'
 import { TestSchemaRegistry } from '../support/schema-registry.ts'
 
 const contents = {
@@ -150,4 +151,13 @@ test('close: ends what is under way', async (t) => {
   const schema = registry.schema(1)
   registry.close()
   await assert.rejects(schema, SchemaRegistryUnavailableError)
+})
+
+test('openRegistryValues: the library’s way to the same', async (t) => {
+  const server = await TestSchemaRegistry.start(t, contents)
+  const values = await openRegistryValues('avro', { 'schema.registry.url': server.url })
+  t.after(() => values.close())
+  assert.equal(await values.read(Buffer.from('00000000010261', 'hex')), 'a')
+  assert.equal(values.read(Buffer.from('00000000010262', 'hex')), 'b')
+  await assert.rejects(openRegistryValues('avro', { 'schema.registry.url': 'registry' }), /must be a URL/)
 })

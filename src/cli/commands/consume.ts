@@ -1,6 +1,7 @@
 /** `sluice consume`: records on standard output, as kafka-console-consumer does. */
 import { Command, Option } from 'commander'
 import type { Consumer } from '../../client/consumer/consumer.ts'
+import { formatNames } from '../../client/serialization/names.ts'
 import type { ConsumerRecord } from '../../protocol/records/consumer-record.ts'
 import { TopicPartitionMap, type TopicPartition } from '../../protocol/records/topic-partition.ts'
 import { systemClock } from '../../seams/clock.ts'
@@ -22,6 +23,8 @@ interface ConsumeOptions extends ConnectionOptions {
   readonly property?: Readonly<Record<string, string>>
   readonly consumerProperty?: Readonly<Record<string, string>>
   readonly consumerConfig?: string
+  readonly keyDeserializer?: string
+  readonly valueDeserializer?: string
   readonly json?: boolean
 }
 
@@ -55,6 +58,8 @@ export function consumeCommand(): Command {
       nameValue,
     )
     .option('--consumer-config <file>', 'properties file of the consumer')
+    .option('--key-deserializer <name>', `what a key is: ${formatNames.join(', ')}`)
+    .option('--value-deserializer <name>', 'what a value is, likewise')
     .option('--json', 'print each record as one line of JSON')
   return withConnection(command).action(consume)
 }
@@ -68,6 +73,8 @@ async function consume(topic: string, options: ConsumeOptions): Promise<void> {
     ...(options.group === undefined ? {} : { 'group.id': options.group }),
     ...(options.isolationLevel === undefined ? {} : { 'isolation.level': options.isolationLevel }),
     ...options.consumerProperty,
+    ...(options.keyDeserializer === undefined ? {} : { 'key.deserializer': options.keyDeserializer }),
+    ...(options.valueDeserializer === undefined ? {} : { 'value.deserializer': options.valueDeserializer }),
   })
   const { Consumer } = await import('../../client/consumer/consumer.ts')
   const consumer = new Consumer(properties)
