@@ -29,6 +29,7 @@ export class Committer {
   #isUnderWay = false
   #lastAt: number
   #count = 0
+  #lastAtMs: number | undefined
   /** Called when the channel is of no use any more: the consumer must begin again. */
   onBroken: (error: TransactionBrokenError) => void = () => {}
   /** For messages: whether the store keeps its own offsets, so that a commit is only for lag tools. */
@@ -45,6 +46,16 @@ export class Committer {
   /** Offsets that commits have moved by, in all. */
   get count(): number {
     return this.#count
+  }
+
+  /** Milliseconds since 1970 of the last commit that succeeded. */
+  get lastAtMs(): number | undefined {
+    return this.#lastAtMs
+  }
+
+  /** The group's commit as far as it is known. */
+  committed(topicPartition: TopicPartition): number | undefined {
+    return this.#committed.get(topicPartition)
   }
 
   get msSinceLast(): number {
@@ -111,6 +122,7 @@ export class Committer {
   }
 
   #note(offsets: readonly PartitionOffset[]): void {
+    if (offsets.length > 0) this.#lastAtMs = this.#clock.now()
     for (const { topicPartition, offset } of offsets) {
       if (!this.#committed.has(topicPartition)) continue
       const before = this.#committed.get(topicPartition)

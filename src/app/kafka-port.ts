@@ -1,10 +1,13 @@
 /** The pipeline's view of the real consumer. Adds nothing but the translation, and a wakeup that is no error. */
 import { Consumer } from '../client/consumer/consumer.ts'
+import type { Metric } from '../client/consumer/consumer-metrics.ts'
 import type { PropertyBag } from '../client/config.ts'
 import { AbortedError } from '../client/errors.ts'
 import type { ClientSeams } from '../client/seams.ts'
 import { TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import type { ApplicationConf } from './conf.ts'
+import { MissingTopics, withoutMissingTopics } from './missing-topics.ts'
+import { Rebalances } from './rebalances.ts'
 import type { AssignmentListener, CallLimits, ConsumerPort, PartitionOffset, PolledPartition } from './consumer-port.ts'
 
 export class KafkaPort implements ConsumerPort {
@@ -12,10 +15,19 @@ export class KafkaPort implements ConsumerPort {
   readonly #topics: readonly string[] | RegExp
   #polling: AbortController | undefined
   #isWoken = false
+  readonly #missing: MissingTopics
+  readonly rebalances: Rebalances
 
-  constructor({ topics, topicsPattern }: ApplicationConf, properties: PropertyBag, seams: ClientSeams) {
+  constructor(
+    { topics, topicsPattern }: ApplicationConf,
+    properties: PropertyBag,
+    seams: ClientSeams,
+    onMissingTopics: (topics: readonly string[]) => void = () => {},
+  ) {
     this.#topics = topicsPattern === undefined ? topics : new RegExp(topicsPattern)
-    this.#consumer = new Consumer(properties, seams)
+    this.#consumer = new Consumer(properties, { ...seams, logger: withoutMissingTopics(seams.logger) })
+    this.rebalances = new Rebalances(seams.clock, seams.logger, () => this.generation())
+    this.#missing = new MissingTopics(this.#consumer, seams.clock, onMissingTopics)
   }
 
   get config(): Consumer['config'] {
@@ -26,7 +38,8 @@ export class KafkaPort implements ConsumerPort {
     return this.#consumer.clusterId(options)
   }
 
-  subscribe(listener: AssignmentListener): void {
+  subscribe(unheard: AssignmentListener): void {
+    const listener = this.rebalances.heard(unheard)
     this.#consumer.subscribe(this.#topics, {
       onPartitionsAssigned: (partitions) => listener.assigned(partitions),
       onPartitionsRevoked: (partitions) => listener.revoked(partitions),
@@ -39,6 +52,7 @@ export class KafkaPort implements ConsumerPort {
     const polling = new AbortController()
     this.#polling = polling
     try {
+      await this.#missing.look(polling.signal)
       const records = await this.#consumer.poll(this.#isWoken ? 0 : timeoutMs, { signal: polling.signal })
       return records
         .groups()
@@ -50,6 +64,16 @@ export class KafkaPort implements ConsumerPort {
       this.#polling = undefined
       this.#isWoken = false
     }
+  }
+
+  /** Where reading stands, without waiting. */
+  progress(topicPartition: TopicPartition): { position: number; end: number | undefined } | undefined {
+    return this.#consumer.progress(topicPartition)
+  }
+
+  /** Java's metrics that have a value. */
+  metrics(): Metric[] {
+    return [...this.#consumer.metrics().values()].filter(({ value }) => !Number.isNaN(value))
   }
 
   wakeup(): void {

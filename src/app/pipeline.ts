@@ -34,6 +34,7 @@ import { GuaranteeError, OffsetOutsideLogError, TopicRecreatedError } from './er
 import { FailurePolicy, type FailureCounts } from './failure-policy.ts'
 import { PartitionLane, type Cadence, type LaneContext } from './lane.ts'
 import type { Lane } from './partition-work.ts'
+import { newPartition, type Partition, type PartitionProgress } from './pipeline-partition.ts'
 
 export type { LaneContext } from './lane.ts'
 
@@ -104,23 +105,6 @@ const FLUSH_SHARE = 0.6
 const DRAIN_SHARE = 0.5
 const FLUSH_BYTES = 16 * 1024 * 1024
 
-interface Partition {
-  readonly topicPartition: TopicPartition
-  lane: Lane | undefined
-  /** A record that the store refused in an earlier lane: the next one stops there. */
-  poison: (SluiceError & { offset: number }) | undefined
-  /** Where an earlier lane of this assignment stopped: what counts when the store keeps no offsets. */
-  restartAt: number | undefined
-  /** Where to read when nothing else says: the first record that came before the partition was placed. */
-  arrived: number | undefined
-  /** Of the topic that the store was asked about when the lane began. Another one under the same name has another. */
-  topicId: string | undefined
-  isPaused: boolean
-  attempts: number
-  /** clock.monotonic() before which placing is not tried again. */
-  retryAt: number
-}
-
 export class Pipeline {
   readonly #options: PipelineOptions
   readonly #committer: Committer
@@ -156,6 +140,21 @@ export class Pipeline {
     let stored = this.#storedBefore
     for (const { lane } of this.#partitions.values()) stored += lane?.storedRecords ?? 0
     return { polled: this.#polled, stored, committed: this.#committer.count, ...this.#failures.counts }
+  }
+
+  /** Each partition's work: what is `done` (stored or handled for good), what the group has committed, whether anything is under way. */
+  get progress(): PartitionProgress[] {
+    return [...this.#partitions.values()].map(({ topicPartition, lane }) => ({
+      topicPartition,
+      done: lane?.durable ?? lane?.restartAt,
+      committed: this.#committer.committed(topicPartition),
+      isBusy: !lane?.isIdle,
+    }))
+  }
+
+  /** Milliseconds since 1970 of the last commit that succeeded. */
+  get lastCommitAtMs(): number | undefined {
+    return this.#committer.lastAtMs
   }
 
   /** What the store really promises; undefined before it was opened. */
@@ -505,17 +504,7 @@ export class Pipeline {
   readonly #listener: AssignmentListener = {
     assigned: async (added) => {
       for (const topicPartition of added) {
-        this.#partitions.set(topicPartition, {
-          topicPartition,
-          lane: undefined,
-          poison: undefined,
-          restartAt: undefined,
-          arrived: undefined,
-          topicId: undefined,
-          isPaused: false,
-          attempts: 0,
-          retryAt: 0,
-        })
+        this.#partitions.set(topicPartition, newPartition(topicPartition))
         this.#pause(this.#partitions.get(topicPartition)!)
       }
       this.#options.onAssignment?.([...this.#partitions.keys()])

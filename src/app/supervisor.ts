@@ -20,8 +20,10 @@ import type { Logger } from '../seams/logger.ts'
 import { systemRandom, type Random } from '../seams/random.ts'
 import type { Transport } from '../seams/transport.ts'
 import type { ApplicationConf } from './conf.ts'
+import { MissingTopicNotices } from './missing-topics.ts'
 import { reachBroker, UnreachableError } from './reach.ts'
 import { Restarts } from './restarts.ts'
+import type { WorkerReport } from './worker-report.ts'
 import type { WorkerHandle, WorkerHost } from './worker-host.ts'
 import { noCounts, type WorkerCounts, type WorkerFailure, type WorkerMessage } from './worker.ts'
 
@@ -49,6 +51,14 @@ export interface ConsumerStatus {
   readonly restarts: number
   /** What it last crashed or failed with. */
   readonly lastError: string | undefined
+  /** Where its application stands in the conf: `[1]`; empty when it is the only one. */
+  readonly entry: string
+  /** Topics of its subscription that do not exist. */
+  readonly missingTopics: readonly string[]
+  /** clock.monotonic() of its last answer, or of its start before the first. */
+  readonly heardAtMs: number
+  /** The last one; undefined until it is connected, and when it has crashed. */
+  readonly report: WorkerReport | undefined
 }
 
 export interface SupervisorOptions {
@@ -83,6 +93,8 @@ interface Slot {
   timer: Timer | undefined
   /** What workers counted that have crashed since: a new one begins at zero. */
   countsBefore: WorkerCounts
+  /** It has been asked for a report and has not answered: a thread that is busy for long is not asked again and again. */
+  isAsked: boolean
 }
 
 const RETRY_MS = 3000
@@ -93,10 +105,12 @@ export class Supervisor {
   readonly #stopping = new AbortController()
   readonly #ended = Promise.withResolvers<void>()
   #state: State = { kind: 'idle' }
+  readonly #missing: MissingTopicNotices
   #failure: Error | undefined
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#missing = new MissingTopicNotices(options.logger)
   }
 
   get state(): State['kind'] {
@@ -178,6 +192,7 @@ export class Supervisor {
       handle: undefined,
       timer: undefined,
       countsBefore: noCounts,
+      isAsked: false,
       status: {
         application: application.groupId,
         consumer,
@@ -186,6 +201,10 @@ export class Supervisor {
         counts: noCounts,
         restarts: 0,
         lastError: undefined,
+        entry: application.path,
+        missingTopics: [],
+        heardAtMs: clock.monotonic(),
+        report: undefined,
       },
     }
     this.#slots.push(slot)
@@ -195,11 +214,14 @@ export class Supervisor {
   #start(slot: Slot): void {
     const { application, status } = slot
     const { consumer } = status
+    slot.isAsked = false
+    slot.status = { ...status, heardAtMs: this.#options.clock.monotonic(), missingTopics: [] }
     slot.handle = this.#options.host.launch({ consumer, application }, (message) => this.#receive(slot, message))
   }
 
   #receive(slot: Slot, message: WorkerMessage): void {
     const { application, consumer } = slot.status
+    slot.status = { ...slot.status, heardAtMs: this.#options.clock.monotonic() }
     switch (message.type) {
       case 'assigned': {
         slot.status = { ...slot.status, partitions: message.partitions }
@@ -211,10 +233,16 @@ export class Supervisor {
       }
       case 'report':
         this.#count(slot, message.counts)
+        slot.isAsked = false
+        slot.status = { ...slot.status, report: message.report }
+        break
+      case 'missing':
+        slot.status = { ...slot.status, missingTopics: message.topics }
+        this.#missing.look(slot.application, this.#slots)
         break
       case 'stopped':
         this.#count(slot, message.counts)
-        slot.status = { ...slot.status, state: 'stopped', partitions: [] }
+        slot.status = { ...slot.status, state: 'stopped', partitions: [], report: undefined }
         // One that ends by itself has no reader any more (`| head`): the others have none either.
         if (!this.#stopping.signal.aborted) this.stop()
         break
@@ -251,7 +279,7 @@ export class Supervisor {
       const often = max === 0 ? '' : ` (restarted ${max} times within ${windowMs / 1000} s)`
       return this.#end(slot, { ...failure, message: `${failure.message}${often}` })
     }
-    slot.status = { ...slot.status, state: 'restarting', partitions: [], lastError: failure.message }
+    slot.status = { ...slot.status, state: 'restarting', partitions: [], report: undefined, lastError: failure.message }
     this.#options.logger.error(
       { application, consumer, ...(failure.stack === undefined ? {} : { stack: failure.stack }) },
       `${application} ${consumer} crashed: ${failure.message}. Starting it again in ${(waitMs / 1000).toFixed(1)} s ` +
@@ -266,7 +294,7 @@ export class Supervisor {
 
   #end(slot: Slot, failure: WorkerFailure): void {
     const { application, consumer } = slot.status
-    slot.status = { ...slot.status, state: 'failed', partitions: [], lastError: failure.message }
+    slot.status = { ...slot.status, state: 'failed', partitions: [], report: undefined, lastError: failure.message }
     this.#failed(new ConsumerFailedError(application, consumer, failure))
   }
 
@@ -287,6 +315,12 @@ export class Supervisor {
     if (this.#slots.every(({ status: { state } }) => state === 'stopped' || state === 'failed')) this.#ended.resolve()
   }
 
+  #ask(slot: Slot): void {
+    if (slot.status.state !== 'running' || slot.isAsked) return
+    slot.isAsked = true
+    slot.handle?.post({ type: 'report' })
+  }
+
   async #reportUntilEnded(): Promise<void> {
     const { clock, onStatus, reportEveryMs } = this.#options
     const over = new AbortController()
@@ -294,7 +328,7 @@ export class Supervisor {
     if (onStatus && reportEveryMs !== undefined) {
       while (!over.signal.aborted) {
         await clock.sleep(reportEveryMs, over.signal)
-        for (const { handle, status } of this.#slots) if (status.state === 'running') handle?.post({ type: 'report' })
+        for (const slot of this.#slots) this.#ask(slot)
         onStatus(this.consumers)
       }
     }

@@ -18,6 +18,7 @@ import type { ApplicationConf } from './conf.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { KafkaPort } from './kafka-port.ts'
 import { Pipeline, sinkTarget, type PipelineCounts, type PipelineOptions } from './pipeline.ts'
+import { reportOf, type WorkerReport } from './worker-report.ts'
 import type { ProducerPort } from './producer-port.ts'
 import { loadDecoder } from './value-decoders.ts'
 
@@ -47,7 +48,10 @@ export interface WorkerFailure {
 
 export type WorkerMessage =
   | { readonly type: 'assigned'; readonly partitions: readonly string[] }
-  | { readonly type: 'report'; readonly counts: WorkerCounts }
+  /** The answer to `report`; without a report of its own while the consumer is not yet connected. */
+  | { readonly type: 'report'; readonly counts: WorkerCounts; readonly report?: WorkerReport }
+  /** Topics of the subscription that do not exist: when they change. */
+  | { readonly type: 'missing'; readonly topics: readonly string[] }
   | { readonly type: 'stopped'; readonly counts: WorkerCounts }
   | { readonly type: 'failed'; readonly counts: WorkerCounts; readonly failure: WorkerFailure }
   /** Its thread ended without a last word: said by the host in its place. */
@@ -76,6 +80,7 @@ export class Worker {
   readonly #environment: WorkerEnvironment
   readonly #post: (message: WorkerMessage) => void
   readonly #stop = new AbortController()
+  #port: KafkaPort | undefined
   #pipeline: Pipeline | undefined
 
   constructor(spec: WorkerSpec, environment: WorkerEnvironment, post: (message: WorkerMessage) => void) {
@@ -93,13 +98,18 @@ export class Worker {
         this.#pipeline?.stop()
         break
       case 'report':
-        this.#post({ type: 'report', counts: this.#counts })
+        this.#post({ type: 'report', counts: this.#counts, report: this.#report() })
         break
     }
   }
 
   get #counts(): WorkerCounts {
     return this.#pipeline?.counts ?? noCounts
+  }
+
+  #report(): WorkerReport | undefined {
+    if (!this.#port || !this.#pipeline) return undefined
+    return reportOf(this.#port, this.#pipeline, this.#port.rebalances.counts)
   }
 
   async #run(): Promise<void> {
@@ -117,7 +127,8 @@ export class Worker {
     const { clock, random, logger } = seams
     const properties = { 'client.id': `${application.groupId}-${consumer}`, ...application.properties }
     const loaded = await loadDecoder(application, { ...seams, http: systemHttp })
-    const port = new KafkaPort(application, properties, seams)
+    const port = new KafkaPort(application, properties, seams, (topics) => this.#post({ type: 'missing', topics }))
+    this.#port = port
     const producer = await this.#producer(properties)
     try {
       const clusterId = await connect(port, this.#environment, this.#stop.signal)

@@ -328,6 +328,11 @@ export class Cluster {
     for (const listener of this.#listeners) listener(this.metadata)
   }
 
+  /** Topics that were asked for and do not exist, as of the last answer. */
+  get missingTopics(): readonly string[] {
+    return [...this.#missing].filter(([, state]) => state === 'said').map(([name]) => name)
+  }
+
   /** As Java warns of them, once until they are there again: who waits for such a topic would wait in silence. */
   #sayMissing(asked: readonly string[]): void {
     for (const name of asked) {
@@ -337,7 +342,8 @@ export class Cluster {
       else if (before === undefined && this.#allowAutoTopicCreation) this.#missing.set(name, 'once')
       else if (before !== 'said') {
         this.#missing.set(name, 'said')
-        this.seams.logger.warn({ topic: name }, `the topic ${name} does not exist (UNKNOWN_TOPIC_OR_PARTITION)`)
+        const code = 'UNKNOWN_TOPIC_OR_PARTITION'
+        this.seams.logger.warn({ topic: name, code }, `the topic ${name} does not exist (${code})`)
       }
     }
   }

@@ -5,7 +5,9 @@ import type { WorkerHost } from '../../app/worker-host.ts'
 import type { ClientSeams } from '../../client/seams.ts'
 import { CommandError, UsageError } from '../exit.ts'
 import { createLogger, type LogLevel } from '../logger.ts'
-import { withLog } from '../options.ts'
+import type { Redact } from '../../app/secrets.ts'
+import { type HttpAddress, httpAddress } from '../http-address.ts'
+import { wholeNumber, withLog } from '../options.ts'
 import { print, printJson, printRows } from '../output.ts'
 import { onTermination } from '../signals.ts'
 
@@ -16,6 +18,10 @@ interface RunOptions {
   readonly printConfig?: boolean
   readonly failFast?: boolean
   readonly json?: boolean
+  readonly http?: HttpAddress
+  readonly stalledAfter: number
+  /** Sluice's own. */
+  readonly version: string
   readonly logLevel: LogLevel
   readonly logFormat: 'text' | 'json'
 }
@@ -33,7 +39,20 @@ export function runCommand(): Command {
     )
     .option('--json', 'with --check, print JSON in place of a table')
     .option('--fail-fast', 'fail when no broker can be reached, in place of trying again')
-  return withLog(command).action(run)
+    .option(
+      '--http <host:port>',
+      'serve /metrics, /healthz, /readyz and /status there; port 0 takes a free one',
+      httpAddress,
+    )
+    .option(
+      '--stalled-after <ms>',
+      'with --http: how long a consumer may have lag and not move before /healthz fails',
+      wholeNumber(1),
+      300_000,
+    )
+  return withLog(command).action((file: string | undefined, options: RunOptions) =>
+    run(file, { ...options, version: command.parent?.version() ?? '' }),
+  )
 }
 
 async function run(file: string | undefined, options: RunOptions): Promise<void> {
@@ -74,6 +93,7 @@ async function supervise(applications: readonly ApplicationConf[], options: RunO
   const redact = secrets.redactor(applications.flatMap((application) => application.secrets))
   const logger = secrets.redactingLogger(log, redact)
   const seams = systemSeams({ logger })
+  const http = await serve(options, seams, redact)
   const supervisor = new Supervisor({
     applications,
     host: await hostOf(seams, options),
@@ -81,7 +101,9 @@ async function supervise(applications: readonly ApplicationConf[], options: RunO
     clock: seams.clock,
     logger,
     failFast: options.failFast,
+    ...(http && { reportEveryMs: REPORT_EVERY_MS, onStatus: (consumers) => http.monitor.look(consumers) }),
   })
+  http?.monitor.watch(supervisor)
   // What the shutdown may take is up to each consumer; this is for one that does not keep to it.
   const mostMs = Math.max(...applications.map(({ shutdownTimeoutMs }) => shutdownTimeoutMs))
   const isOver = onTermination((signal) => {
@@ -106,8 +128,27 @@ async function supervise(applications: readonly ApplicationConf[], options: RunO
     throw secrets.redactError(error, redact)
   } finally {
     isOver()
+    await http?.server.close()
   }
   sayBye()
+}
+
+/** How often consumers are asked how they stand, with --http. */
+const REPORT_EVERY_MS = 1000
+
+/** Loads and starts what watches, when that is wanted: before anything is joined. */
+async function serve({ http, stalledAfter, version }: RunOptions, { clock, logger }: ClientSeams, redact: Redact) {
+  if (!http) return undefined
+  const [{ Monitor }, { startStatusServer }, { processFigures }] = await Promise.all([
+    import('../../app/monitor.ts'),
+    import('../../app/status-server.ts'),
+    import('../process-figures.ts'),
+  ])
+  const figures = processFigures(clock)
+  const monitor = new Monitor({ stalledAfterMs: stalledAfter, clock, logger, redact, version, figures })
+  const server = await startStatusServer(http, monitor)
+  logger.info({ url: server.url }, `${server.url} answers /metrics, /healthz, /readyz and /status`)
+  return { monitor, server }
 }
 
 async function hostOf(seams: ClientSeams, { logLevel }: RunOptions): Promise<WorkerHost> {

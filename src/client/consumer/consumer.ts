@@ -405,6 +405,20 @@ export class Consumer<K = Buffer, V = Buffer> {
     return lagOf(partition, this.config['isolation.level'] === 'read_committed')
   }
 
+  /** Where reading stands and where the log ended as of the last fetch, without waiting; undefined while that is not known or the partition not assigned. */
+  progress(topicPartition: TopicPartition): { position: number; end: number | undefined } | undefined {
+    const partition = this.#parts.subscriptions.get(topicPartition)
+    if (!partition?.hasPosition) return undefined
+    const { position } = partition.buffer
+    const lag = this.currentLag(topicPartition)
+    return { position, end: lag === undefined ? undefined : position + lag }
+  }
+
+  /** Topics of the subscription that do not exist, as of the last answer of a broker. */
+  missingTopics(): readonly string[] {
+    return this.#parts.cluster.missingTopics
+  }
+
   /**
    * Java's metrics, by `group:name`, of a topic `group:name:topic`, of a partition `group:name:topic-partition`. Rates, averages and maxima cover
    * `metrics.num.samples` times `metrics.sample.window.ms`; NaN where nothing happened within them.
