@@ -42,23 +42,31 @@ const RECORDS_A_CALL = 10_000
 const BATCH_SIZE = 64 * 1024
 
 async function sluiceBatches({ bootstrapServers, size }: Options, topic: string, records: number): Promise<void> {
-  await using producer = new Producer({ 'bootstrap.servers': bootstrapServers, acks: 1, 'batch.size': BATCH_SIZE })
+  const producer = new Producer({ 'bootstrap.servers': bootstrapServers, acks: 1, 'batch.size': BATCH_SIZE })
   const value = Buffer.alloc(size, 'x')
   const underway: Promise<unknown>[] = []
-  for (let left = records; left > 0; left -= RECORDS_A_CALL) {
-    const call = Array.from({ length: Math.min(left, RECORDS_A_CALL) }, () => ({ topic, value }))
-    underway.push(producer.sendBatch(call))
-    if (underway.length > 3) await underway.shift()
+  try {
+    for (let left = records; left > 0; left -= RECORDS_A_CALL) {
+      const call = Array.from({ length: Math.min(left, RECORDS_A_CALL) }, () => ({ topic, value }))
+      underway.push(producer.sendBatch(call))
+      if (underway.length > 3) await underway.shift()
+    }
+    await Promise.all(underway)
+  } finally {
+    await producer.close()
   }
-  await Promise.all(underway)
 }
 
 async function sluiceSends({ bootstrapServers, size }: Options, topic: string, records: number): Promise<void> {
-  await using producer = new Producer({ 'bootstrap.servers': bootstrapServers, acks: 1, 'batch.size': BATCH_SIZE })
+  const producer = new Producer({ 'bootstrap.servers': bootstrapServers, acks: 1, 'batch.size': BATCH_SIZE })
   const value = Buffer.alloc(size, 'x')
-  for (let left = records; left > 0; left -= RECORDS_A_CALL) {
-    const sends = Array.from({ length: Math.min(left, RECORDS_A_CALL) }, () => producer.send({ topic, value }))
-    await Promise.all(sends)
+  try {
+    for (let left = records; left > 0; left -= RECORDS_A_CALL) {
+      const sends = Array.from({ length: Math.min(left, RECORDS_A_CALL) }, () => producer.send({ topic, value }))
+      await Promise.all(sends)
+    }
+  } finally {
+    await producer.close()
   }
 }
 
@@ -114,7 +122,19 @@ export async function benchProduce(options: Options): Promise<Result[]> {
   if (options.withOthers) {
     contenders.push(['kcat', kcat, 1], ['platformatic', platformatic, 1 / 10], ['kafkajs', kafkajs, 1 / 10])
   }
-  await using admin = new Admin({ 'bootstrap.servers': options.bootstrapServers })
+  const admin = new Admin({ 'bootstrap.servers': options.bootstrapServers })
+  try {
+    return await benchRounds(options, contenders, admin)
+  } finally {
+    await admin.close()
+  }
+}
+
+async function benchRounds(
+  options: Options,
+  contenders: readonly [name: string, contender: Contender, share: number][],
+  admin: Admin,
+): Promise<Result[]> {
   const results: Result[] = []
   for (let round = 1; round <= options.rounds; round++) {
     for (const [name, contender, share] of contenders) {

@@ -3,7 +3,7 @@ import { Admin } from 'sluice'
 
 const [servers = 'localhost:9092', group = 'simple-consumers'] = process.argv.slice(2)
 
-await using admin = new Admin({ 'bootstrap.servers': servers })
+const admin = new Admin({ 'bootstrap.servers': servers })
 // Commits first, ends afterwards: a group that moves meanwhile seems a little behind, never ahead.
 const committed = await admin.listGroupOffsets(group)
 const ends = await admin.listOffsets([...committed].map(([partition]) => [partition, 'latest'] as const))
@@ -16,3 +16,4 @@ for (const [{ topic, partition }, { offset }] of committed) {
 }
 const { members } = (await admin.describeGroups([group])).get(group)
 console.log(`${group}: lag ${total}, ${members.length} members`)
+await admin.close()

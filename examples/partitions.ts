@@ -4,12 +4,13 @@ import { Admin, Producer } from 'sluice'
 const [servers = 'localhost:9092', topic = 'growing-topic'] = process.argv.slice(2)
 
 async function partitionsOf(keys: readonly string[]): Promise<string> {
-  await using producer = new Producer({ 'bootstrap.servers': servers })
+  const producer = new Producer({ 'bootstrap.servers': servers })
   const sent = await producer.sendBatch(keys.map((key) => ({ topic, key, value: 'a value' })))
+  await producer.close()
   return [...sent].map(({ partition }, index) => `${keys[index]} in ${partition}`).join(', ')
 }
 
-await using admin = new Admin({ 'bootstrap.servers': servers })
+const admin = new Admin({ 'bootstrap.servers': servers })
 const keys = ['a', 'b', 'c', 'd', 'e', 'f']
 
 await admin.createTopics([{ name: topic, partitions: 2 }])
@@ -23,3 +24,4 @@ try {
 } catch (error) {
   console.log(`Refused: ${(error as Error).message}`)
 }
+await admin.close()

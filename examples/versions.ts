@@ -3,8 +3,9 @@ import { Admin } from 'sluice'
 
 const [servers = 'localhost:9092'] = process.argv.slice(2)
 
-await using admin = new Admin({ 'bootstrap.servers': servers })
+const admin = new Admin({ 'bootstrap.servers': servers })
 for (const { name, client, broker, used } of await admin.apiVersions()) {
   const theirs = broker ? `${broker.oldest} to ${broker.newest}` : 'not known'
   console.log(`${name}: client ${client.oldest} to ${client.newest}, broker ${theirs}, used ${used ?? '-'}`)
 }
+await admin.close()

@@ -57,8 +57,12 @@ const examples: Record<string, Expected> = {
 }
 
 async function produce(broker: TestBroker, topic: string, values: readonly string[]): Promise<void> {
-  await using producer = new Producer({ 'bootstrap.servers': broker.bootstrapServers })
-  await producer.sendBatch(values.map((value) => ({ topic, partition: 0, value })))
+  const producer = new Producer({ 'bootstrap.servers': broker.bootstrapServers })
+  try {
+    await producer.sendBatch(values.map((value) => ({ topic, partition: 0, value })))
+  } finally {
+    await producer.close()
+  }
 }
 
 async function run(t: TestContext, name: string, args: readonly string[], { running, ended, input }: Expected) {
@@ -94,7 +98,8 @@ await test('examples: each runs, and SIGTERM ends it in order', { concurrency: 3
     'exactly-once': join(directory, 'store.db'),
   }
   const { Admin } = await import('../src/client/admin/index.ts')
-  await using admin = new Admin({ 'bootstrap.servers': broker.bootstrapServers })
+  const admin = new Admin({ 'bootstrap.servers': broker.bootstrapServers })
+  t.after(() => admin.close())
   await admin.alterGroupOffsets('lag', [[{ topic: 'readers', partition: 0 }, { offset: 1 }]])
   await produce(broker, 'readers', ['0', '1', '2', '3'])
   const all = Object.entries(examples).map(([name, expected]) =>

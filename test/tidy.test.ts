@@ -63,6 +63,14 @@ test('tidy: clock, chance, transport and disk are touched in the seams only', ()
   assert.deepEqual(found, [])
 })
 
+/** Declarations that end with their scope: a syntax error on Node 22, on which the source runs too. */
+const usingDeclaration = /(?:^|[;{(]|\bawait\s)\s*using\s+[A-Za-z_$][\w$]*\s*(?:=|:|of\b)/m
+
+test('tidy: no `using` declaration, which Node 22 cannot parse', () => {
+  const found = everything.filter((file) => usingDeclaration.test(codeOf(read(file))))
+  assert.deepEqual(found, [], 'close in `finally`, or by `t.after`')
+})
+
 test('tidy: output goes through the logger, except on the command line', () => {
   const found = sources.filter((file) => !file.startsWith('src/cli/') && /\bconsole\.\w+\(/.test(codeOf(read(file))))
   assert.deepEqual(found, [])
@@ -152,6 +160,10 @@ test('tidy: one title a document, and the CHANGELOG has an entry for this versio
 })
 
 test('tidy: the checks see what they look for', () => {
+  for (const line of ['  await using a = b()', '{ using db: Database = open() }', 'for (using one of all) {}'])
+    assert.ok(usingDeclaration.test(codeOf(line)), line)
+  for (const line of ['// using a = b', 'const using = 1', 'using(one)', "test('await using a = b')"])
+    assert.ok(!usingDeclaration.test(codeOf(line)), line)
   assert.ok(seamOnly[0]![0].test(codeOf('const now = Date.now()')))
   assert.ok(!seamOnly[0]![0].test(codeOf('// Date.now is for the seams\nconst text = "Date.now()"')))
   assert.throws(() => assertRatchet({ a: 5 }, { a: 4 }, 'limit'))

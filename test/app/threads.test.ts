@@ -46,7 +46,8 @@ async function run(
     properties: { 'group.min.session.timeout.ms': 500 },
   })
   t.after(() => broker.stop())
-  await using producer = new Producer({ 'bootstrap.servers': broker.bootstrapServers })
+  const producer = new Producer({ 'bootstrap.servers': broker.bootstrapServers })
+  t.after(() => producer.close())
   await producer.sendBatch(
     Array.from({ length: records }, (_, id) => ({ topic: 'numbers', partition: id % partitions, value: asValue(id) })),
   )

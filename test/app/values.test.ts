@@ -186,10 +186,14 @@ test('value: avro into a table, exact beyond 2^53', async (t) => {
   ])
   const rows = () => {
     try {
-      using db = new DatabaseSync(database, { readOnly: true })
-      const query = db.prepare('SELECT * FROM orders')
-      query.setReadBigInts(true)
-      return query.all()
+      const db = new DatabaseSync(database, { readOnly: true })
+      try {
+        const query = db.prepare('SELECT * FROM orders')
+        query.setReadBigInts(true)
+        return query.all()
+      } finally {
+        db.close()
+      }
     } catch {
       return []
     }

@@ -72,8 +72,12 @@ export class Lab {
   }
 
   async send(records: readonly ProducerRecord[]): Promise<RecordMetadata[]> {
-    await using producer = new Producer({ 'bootstrap.servers': this.bootstrapServers })
-    return [...(await producer.sendBatch(records))]
+    const producer = new Producer({ 'bootstrap.servers': this.bootstrapServers })
+    try {
+      return [...(await producer.sendBatch(records))]
+    } finally {
+      await producer.close()
+    }
   }
 
   /** Starts a child process in one of the roles of children/. What it handles is counted by `tally`. */
@@ -102,20 +106,24 @@ export class Lab {
   ): Promise<{ partition: number; offset: number; key: string | null; value: string | null }[]> {
     const { partitions } = (await this.admin.describeTopics([topic])).get(topic)
     const all: TopicPartition[] = partitions.map(({ partition }) => ({ topic, partition }))
-    await using consumer = new Consumer({ 'bootstrap.servers': this.bootstrapServers })
-    consumer.assign(all)
-    consumer.seekToBeginning(all)
-    const ends = await consumer.endOffsets(all)
-    const found = []
-    for (const tp of all) {
-      while ((await consumer.position(tp)) < (ends.get(tp) ?? 0)) {
-        for (const record of await consumer.poll(1000)) {
-          const { partition, offset } = record
-          found.push({ partition, offset, key: record.keyText(), value: record.valueText() })
+    const consumer = new Consumer({ 'bootstrap.servers': this.bootstrapServers })
+    try {
+      consumer.assign(all)
+      consumer.seekToBeginning(all)
+      const ends = await consumer.endOffsets(all)
+      const found = []
+      for (const tp of all) {
+        while ((await consumer.position(tp)) < (ends.get(tp) ?? 0)) {
+          for (const record of await consumer.poll(1000)) {
+            const { partition, offset } = record
+            found.push({ partition, offset, key: record.keyText(), value: record.valueText() })
+          }
         }
       }
+      return found
+    } finally {
+      await consumer.close()
     }
-    return found
   }
 
   /** What a group has committed for a topic, over all partitions. */

@@ -91,7 +91,7 @@ test('max.poll.interval.ms alone judges a stuck handler: the member leaves while
   t.after(() => other.terminate())
   await once(other, 'message')
   // The other member can be assigned the partition only when this one has left: its session would last for a minute.
-  const state = new Int32Array(new SharedArrayBuffer(4))
+  const state = memberState()
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
   other.postMessage(state)
   Atomics.wait(state, 0, 0, 30_000)
@@ -106,7 +106,9 @@ test('max.poll.interval.ms alone judges a stuck handler: the member leaves while
 test('consumers in other threads use the one heartbeat thread of the process', async (t) => {
   const f = await setUp(t)
   const topic = await f.topic()
-  const before = await threadsOf()
+  const own = f.consumer()
+  own.subscribe([topic])
+  await awaitAssignment(own, 1)
   const workers = Array.from({ length: 3 }, (_, index) => {
     const worker = new Worker(new URL('./other-member.ts', import.meta.url), {
       workerData: { bootstrapServers: f.bootstrapServers, group: `${uniqueName('group')}-${index}`, topic },
@@ -114,22 +116,36 @@ test('consumers in other threads use the one heartbeat thread of the process', a
     t.after(() => worker.terminate())
     return worker
   })
-  await Promise.all(
+  let started = 0
+  const onWorker = () => void started++
+  // Workers are announced a tick after they are made: the three above must not count.
+  await Promise.all(workers.map((worker) => once(worker, 'online')))
+  process.on('worker', onWorker)
+  t.after(() => void process.off('worker', onWorker))
+  const states = await Promise.all(
     workers.map(async (worker) => {
-      await once(worker, 'message')
-      const state = new Int32Array(new SharedArrayBuffer(4))
+      const state = memberState()
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
       worker.postMessage(state)
       await until(() => Atomics.load(state, 0) === 1)
+      return [...state]
     }),
   )
-  if (process.platform === 'linux') assert.equal(await threadsOf(), before === 0 ? 1 : before)
+  assert.deepEqual(
+    states,
+    [
+      [1, 0, 1],
+      [1, 0, 1],
+      [1, 0, 1],
+    ],
+    'each is kept by a thread, and has started none',
+  )
+  assert.equal(started, 0, 'the thread was there already')
 })
 
-/** Heartbeat threads of this process, by the name that Linux shows. */
-async function threadsOf(): Promise<number> {
-  const { stdout } = await promisify(execFile)('sh', ['-c', `cat /proc/${process.pid}/task/*/comm 2>/dev/null || true`])
-  return stdout.split('\n').filter((name) => name.startsWith('sluice-heartbea')).length
+/** What other-member.ts fills in: whether it owns a partition, the threads it has started, the consumers that a thread keeps for it. */
+function memberState(): Int32Array<SharedArrayBuffer> {
+  return new Int32Array(new SharedArrayBuffer(12))
 }
 
 test('a thousand consumers that open and close leave nothing behind', async (t) => {

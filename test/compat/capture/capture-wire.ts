@@ -69,7 +69,7 @@ function write(file: string, client: string): void {
 }
 
 const proxyPort = await freePort()
-await using kafka = await startKafka({ properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` } })
+const kafka = await startKafka({ properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}` } })
 const proxy = createServer((client) => watch(client, connect(kafka.nodes[0]!.port, '127.0.0.1')))
 proxy.listen(proxyPort, '127.0.0.1')
 await once(proxy, 'listening')
@@ -127,4 +127,5 @@ try {
   write('kafka-java.json', 'Kafka 4.3.1 command-line tools')
 } finally {
   proxy.close()
+  await kafka.stop()
 }

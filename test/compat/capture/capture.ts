@@ -97,7 +97,7 @@ async function write(file: string, origin: string, prefix: string, bootstrap: st
   writeFileSync(new URL(file, target), `{\n"origin": "${origin}, ${how}",\n"cases": [\n${cases.join(',\n')}\n]\n}\n`)
 }
 
-await using kafka = await startKafka()
+const kafka = await startKafka()
 const directory = mkdtempSync(join(tmpdir(), 'sluice-capture-'))
 try {
   const file = join(directory, 'lines')
@@ -121,4 +121,5 @@ try {
   await write('franz-go.json', `franz-go ${franz.toString().trim()}`, 'franz', kafka.bootstrapServers)
 } finally {
   rmSync(directory, { recursive: true, force: true })
+  await kafka.stop()
 }

@@ -12,13 +12,17 @@ export interface MetricAgentOptions {
 }
 
 export async function metricAgent(link: ChildLink, options: MetricAgentOptions, clock = systemClock): Promise<void> {
-  await using producer = new Producer({ 'bootstrap.servers': options.bootstrapServers })
-  for (let sample = 0; sample < options.samples; sample++) {
-    if (sample > 0) await clock.sleep(options.intervalMs)
-    for (const line of metricLines(clock)) {
-      await producer.send({ topic: options.topic, value: line })
-      link.say(line)
+  const producer = new Producer({ 'bootstrap.servers': options.bootstrapServers })
+  try {
+    for (let sample = 0; sample < options.samples; sample++) {
+      if (sample > 0) await clock.sleep(options.intervalMs)
+      for (const line of metricLines(clock)) {
+        await producer.send({ topic: options.topic, value: line })
+        link.say(line)
+      }
     }
+  } finally {
+    await producer.close()
   }
 }
 

@@ -12,22 +12,26 @@ export const consoleExperiment: Experiment = {
   async run(lab) {
     const place = { topic: await lab.topic('console'), group: lab.group('console') }
     const tally = new Tally()
-    await using consumer = new Consumer({
+    const consumer = new Consumer({
       'bootstrap.servers': lab.bootstrapServers,
       'group.id': place.group,
       'auto.offset.reset': 'earliest',
     })
+    const producer = new Producer({ 'bootstrap.servers': lab.bootstrapServers, 'linger.ms': 0 })
     const reading = arrive(lab, consumer, place.topic, tally)
     lab.say('Type a line and press Enter; Ctrl-D ends.')
     let produced = 0
-    await using producer = new Producer({ 'bootstrap.servers': lab.bootstrapServers, 'linger.ms': 0 })
-    for await (const value of lab.settings.input) {
-      await producer.send({ topic: place.topic, value })
-      produced++
+    try {
+      for await (const value of lab.settings.input) {
+        await producer.send({ topic: place.topic, value })
+        produced++
+      }
+      await tally.reaches(produced)
+    } finally {
+      await producer.close()
+      consumer.wakeup()
+      await reading
     }
-    await tally.reaches(produced)
-    consumer.wakeup()
-    await reading
     await lab.conclude('typed', produced, tally, place)
   },
 }
