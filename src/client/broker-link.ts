@@ -9,7 +9,7 @@
  * Every one who asks while connecting waits for the same attempt. A caller's abort ends its waiting, not the attempt.
  */
 import { BrokerConnection, type ConnectionOptions } from './connection.ts'
-import { ClosedError } from './errors.ts'
+import { BrokerUnavailableError, ClosedError } from './errors.ts'
 import { backoffMs, orAborted } from './retry.ts'
 import { type ClientSeams } from './seams.ts'
 import { type Security, type SecurityConfig, securityOf } from './security/security.ts'
@@ -41,6 +41,7 @@ export class BrokerLink {
   #state: State = { kind: 'idle' }
   #failures = 0
   #notBeforeMs = 0
+  #lastFailure: Error | undefined
 
   constructor(
     seams: ClientSeams,
@@ -66,6 +67,15 @@ export class BrokerLink {
     return this.#state.kind === 'idle' && this.#notBeforeMs > this.#seams.clock.monotonic()
   }
 
+  /** Why there is no connection (yet): names the address, and what the last attempt failed with. */
+  get hindrance(): BrokerUnavailableError | undefined {
+    if (this.#state.kind === 'ready' || this.#state.kind === 'closed') return undefined
+    if (this.#lastFailure instanceof BrokerUnavailableError) return this.#lastFailure
+    const address = `${this.host}:${this.port}`
+    const why = this.#lastFailure ? `failed: ${this.#lastFailure.message}` : 'has not succeeded yet'
+    return new BrokerUnavailableError(address, `Connecting to the broker ${address} ${why}`, this.#lastFailure)
+  }
+
   /** The open connection; opens one if need be. Rejects with BrokerUnavailableError, AbortedError or ClosedError. */
   acquire(signal?: AbortSignal): Promise<BrokerConnection> {
     switch (this.#state.kind) {
@@ -82,7 +92,7 @@ export class BrokerLink {
         this.#state = { kind: 'connecting', attempt }
       }
     }
-    return orAborted(this.#state.attempt, signal, `Connecting to ${this.host}:${this.port}`)
+    return orAborted(this.#state.attempt, signal, `Connecting to ${this.host}:${this.port}`, () => this.hindrance)
   }
 
   close(): void {
@@ -104,10 +114,12 @@ export class BrokerLink {
       }
       this.#failures = 0
       this.#notBeforeMs = 0
+      this.#lastFailure = undefined
       this.#becomeReady(connection)
       return connection
     } catch (error) {
       if (this.#state.kind !== 'closed') this.#state = { kind: 'idle' }
+      this.#lastFailure = error as Error
       this.#delayNext()
       throw error
     }

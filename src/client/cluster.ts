@@ -180,7 +180,7 @@ export class Cluster {
       refreshing.catch(() => {})
       this.#refreshing.set(question, refreshing)
     }
-    return orAborted(refreshing, options.signal, 'Fetching metadata')
+    return orAborted(refreshing, options.signal, 'Fetching metadata', () => this.hindrance)
   }
 
   /** Metadata of one topic, fetched (and waited for, if it is being created) when they are not known. */
@@ -230,11 +230,6 @@ export class Cluster {
     return this.#coordinators.find(type, key, { timeoutMs: this.config['request.timeout.ms'], ...options })
   }
 
-  /** Why a `coordinatorFor` that is under way has not succeeded yet. */
-  coordinatorFailure(type: CoordinatorType, key: string): Error | undefined {
-    return this.#coordinators.failure(type, key)
-  }
-
   /** As `coordinatorFor`, one request and no retries. */
   coordinatorOnce(type: CoordinatorType, key: string, signal?: AbortSignal): Promise<number> {
     return this.#coordinators.findOnce(type, key, signal)
@@ -257,6 +252,13 @@ export class Cluster {
     this.#links.clear()
     this.#listeners.clear()
     await this.#staleLoop
+  }
+
+  /** Why no broker has been reached (yet); undefined while one is connected. Names every address that was tried and what each failed with. */
+  get hindrance(): Error | undefined {
+    const links = [...this.#links.values()]
+    const hindrances = links.flatMap((link) => link.hindrance ?? [])
+    return links.some((link) => link.ready) || hindrances.length === 0 ? undefined : noneReached(hindrances)
   }
 
   #topicsOfInterest(): readonly string[] | null {
@@ -292,7 +294,7 @@ export class Cluster {
         if (!links.includes(link)) links.push(link)
       }
     }
-    const errors: Error[] = []
+    const errors: BrokerUnavailableError[] = []
     for (const link of links) {
       try {
         return await link.acquire(signal)
@@ -301,10 +303,7 @@ export class Cluster {
         errors.push(error)
       }
     }
-    if (errors.length === 1) throw errors[0]!
-    const addresses = links.map(({ host, port }) => `${host}:${port}`).join(', ')
-    const causes = errors.map(({ message }) => message).join('; ')
-    throw new BrokerUnavailableError(addresses, `No broker of the cluster can be reached: ${causes}`, errors.at(-1))
+    throw noneReached(errors)
   }
 
   async #fetchMetadata(topics: readonly string[] | null, allowAutoTopicCreation: boolean): Promise<void> {
@@ -384,6 +383,13 @@ export class Cluster {
 
 function linkKey({ host, port }: { host: string; port: number }, channel: string): string {
   return `${host}:${port} ${channel}`
+}
+
+function noneReached(errors: readonly BrokerUnavailableError[]): BrokerUnavailableError {
+  if (errors.length === 1) return errors[0]!
+  const addresses = errors.map(({ address }) => address).join(', ')
+  const causes = errors.map(({ message }) => message).join('; ')
+  return new BrokerUnavailableError(addresses, `No broker of the cluster can be reached: ${causes}`, errors.at(-1))
 }
 
 function parseAddress(server: string): { host: string; port: number } {

@@ -35,7 +35,12 @@ export class CoordinatorLookup {
       asking.catch(() => {})
       this.#asking.set(id, asking)
     }
-    return orAborted(asking, options.signal, `Finding the coordinator of the ${type} ${key}`)
+    return orAborted(
+      asking,
+      options.signal,
+      `Finding the coordinator of the ${type} ${key}`,
+      () => this.#failures.get(id) ?? this.#cluster.hindrance,
+    )
   }
 
   /** After NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE or a broken connection: the next `find` asks again. */
@@ -46,11 +51,6 @@ export class CoordinatorLookup {
   /** A broker has listed the group as its own, which only its coordinator does: nobody needs to ask. */
   learn(type: CoordinatorType, key: string, node: number): void {
     this.#known.set(`${type} ${key}`, node)
-  }
-
-  /** What the last attempt of a lookup that goes on failed with: for whoever stops waiting for it. */
-  failure(type: CoordinatorType, key: string): Error | undefined {
-    return this.#failures.get(`${type} ${key}`)
   }
 
   /** One request, no retries: what `find` repeats. For callers with a retry loop of their own. */

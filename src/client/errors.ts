@@ -70,8 +70,12 @@ export class UnsupportedVersionError extends SluiceError {
 
 /** The caller's own AbortSignal ended the operation. */
 export class AbortedError extends SluiceError {
-  constructor(doing: string, cause?: unknown) {
+  /** Why what was waited for had not come about, where that is known. */
+  readonly waitedFor: Error | undefined
+
+  constructor(doing: string, cause?: unknown, waitedFor?: Error) {
     super('SLUICE_ABORTED', `${doing} was aborted`, { cause })
+    this.waitedFor = waitedFor
   }
 }
 

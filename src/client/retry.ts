@@ -58,6 +58,7 @@ export async function withRetries<T>(
         return await attempt(controller.signal)
       } catch (error) {
         if (!controller.signal.aborted || !(error instanceof AbortedError)) last = error
+        else last ??= error.waitedFor ?? error
         if (signal?.aborted) throw new AbortedError(doing, signal.reason)
         if (!timedOut && (!isRetriable(error) || count >= retries)) throw error
         if (!timedOut) await options.onRetry?.(error as Error)
@@ -79,11 +80,19 @@ export function isRetriable(error: unknown): boolean {
   return error instanceof SluiceError && error.retriable
 }
 
-/** The promise's outcome, or an AbortedError as soon as `signal` aborts; the promise itself goes on. */
-export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, doing: string): Promise<T> {
+/**
+ * The promise's outcome, or an AbortedError as soon as `signal` aborts; the promise itself goes on. `waitingFor` says what has not come about: for whoever
+ * tells a user why the time ran out.
+ */
+export function orAborted<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+  doing: string,
+  waitingFor?: () => Error | undefined,
+): Promise<T> {
   if (!signal) return promise
   return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(new AbortedError(doing, signal.reason))
+    const abort = () => reject(new AbortedError(doing, signal.reason, waitingFor?.()))
     if (signal.aborted) {
       promise.catch(() => {})
       return abort()

@@ -296,6 +296,7 @@ export class Consumer<K = Buffer, V = Buffer> {
         if (leftMs <= 0) {
           throw new TimeoutError(
             `The position of ${topicPartition.topic}-${topicPartition.partition} was not known within ${timeoutMs} ms.`,
+            cluster.hindrance,
           )
         }
         await signal.wait(Math.min(leftMs, this.config['retry.backoff.ms']), aborted)

@@ -168,7 +168,7 @@ export class GroupOffsets {
     const finding = cluster.coordinatorFor('group', groupId, signal ? { signal } : {})
     const nodeId = await finding.catch((error: unknown) => {
       // Whoever stops waiting at a timeout wants to know what it was that did not come about.
-      if (error instanceof AbortedError) throw cluster.coordinatorFailure('group', groupId) ?? error
+      if (error instanceof AbortedError) throw error.waitedFor ?? error
       if (!(error instanceof KafkaError)) throw error
       throw groupError(error.error.code, groupId, `Finding the coordinator of the group ${groupId}`)
     })

@@ -1,5 +1,7 @@
 /** What a consumer makes of a cluster in trouble, over the embedded broker with faults on request. */
 import assert from 'node:assert/strict'
+import { once as eventOf } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test, type TestContext } from 'node:test'
 import { type Consumer, type RebalanceListener } from '../../../src/client/consumer/index.ts'
 import { type TopicPartition } from '../../../src/protocol/records/topic-partition.ts'
@@ -158,6 +160,40 @@ test('a cluster that cannot be reached: polls return nothing, questions say whic
   })
   await assert.rejects(consumer.poll(-1), { code: 'SLUICE_INVALID_ARGUMENT' })
   await consumer.close()
+})
+
+test('a cluster that cannot be reached: a call whose time ends between two attempts names address and cause too', async (t) => {
+  const f = new Fixture(t, { bootstrapServers: () => '127.0.0.1:1' })
+  // After the first refusal the next attempt is a minute away.
+  const consumer = f.consumer({ 'reconnect.backoff.ms': 60_000, 'reconnect.backoff.max.ms': 60_000 })
+  await assert.rejects(consumer.connect(), { code: 'SLUICE_BROKER_UNAVAILABLE' })
+  consumer.assign([at('topic')])
+  const calls = [
+    () => consumer.endOffsets([at('topic')], { timeoutMs: 50 }),
+    () => consumer.committed([at('topic')], { timeoutMs: 50 }),
+    () => consumer.position(at('topic'), { timeoutMs: 50 }),
+    () => consumer.partitionsFor('topic', { timeoutMs: 50 }),
+    () => consumer.commitSync([[at('topic'), { offset: 1 }]], { timeoutMs: 50 }),
+  ]
+  for (const call of calls) {
+    await assert.rejects(call(), { code: 'SLUICE_TIMEOUT', message: /127\.0\.0\.1:1 .*ECONNREFUSED/ })
+  }
+})
+
+test('a broker that accepts connections and never answers is named by a call whose time ends', async (t) => {
+  const sockets: Socket[] = []
+  const server = createServer((socket) => void sockets.push(socket)).listen(0, '127.0.0.1')
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  await eventOf(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const f = new Fixture(t, { bootstrapServers: () => `127.0.0.1:${port}` })
+  await assert.rejects(f.consumer().endOffsets([at('topic')], { timeoutMs: 50 }), {
+    code: 'SLUICE_TIMEOUT',
+    message: new RegExp(`127\\.0\\.0\\.1:${port} has not succeeded yet`),
+  })
 })
 
 test('join: a refusal is thrown by poll, and a later poll may succeed', async (t) => {
