@@ -19,6 +19,9 @@ export function isSecretName(name: string): boolean {
   return secretName.test(name)
 }
 
+/** The class that a JAAS line begins with, and how it is used: public, and a part of many other names. */
+const jaasHead = /^\s*[\w.]+LoginModule\s+\w+\s+/
+
 const inUrl = /\b[a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:(\S+)@/gi
 const inText =
   /(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key)\s*[=:]\s*(?:"([^"]*)"|'([^']*)'|([^\s;&,"']+))/gi
@@ -36,7 +39,7 @@ export function secretsIn(values: unknown, isSecret: (name: string) => boolean =
     }
     if (typeof value !== 'string' && typeof value !== 'number') return
     const text = String(value)
-    if (isWithin) add(found, text)
+    if (isWithin) add(found, text.replace(jaasHead, ''))
     // `user:password`: a server may repeat the second alone.
     if (/user\.info$/i.test(name)) add(found, text.slice(text.indexOf(':') + 1))
     for (const [, password] of text.matchAll(inUrl)) add(found, password)
@@ -73,12 +76,15 @@ const SHORTEST = 4
 /** Messages cut long values: so much of a beginning tells that it is one. */
 const BEGINNING = 12
 
-/** Replaces each secret in a text, and the beginning of one that was cut. */
+/** Where a URL holds its password, however short that is: before the host, and among the parameters. */
+const urlPassword = /\b([a-z][a-z0-9+.-]*:\/\/[^\s/:@]*:)[^\s/@]+@/gi
+const urlParameter = /([?&](?:[\w.-]*(?:password|passwd|secret)|pwd|token|api[-_]?key)=)[^&\s"']+/gi
+
+/** Replaces each secret in a text, and the beginning of one that was cut; in URLs also what was not known. */
 export function redactor(secrets: Iterable<string>): Redact {
   const longestFirst = [...new Set(secrets)].sort((left, right) => right.length - left.length)
-  if (longestFirst.length === 0) return (text) => text
   return (text) => {
-    let redacted = text
+    let redacted = text.replaceAll(urlPassword, `$1${HIDDEN}@`).replaceAll(urlParameter, `$1${HIDDEN}`)
     for (const secret of longestFirst) {
       if (secret.length >= SHORTEST) redacted = redacted.replaceAll(secret, HIDDEN)
       else redacted = redacted.replaceAll(`"${secret}"`, HIDDEN).replaceAll(`'${secret}'`, HIDDEN)

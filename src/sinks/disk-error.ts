@@ -20,7 +20,7 @@ const lasting: Readonly<Record<string, string>> = {
   EACCES: 'permission denied: give this user the right to write and list there',
   EPERM: 'the file system does not permit it',
   EROFS: 'the file system is read-only',
-  ENOENT: 'it is not there any more; was it removed while in use?',
+  ENOENT: 'it, or a folder above it, does not exist: check the path, and whether something else removes what is there',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
   ENAMETOOLONG: 'the path is too long for the file system',
@@ -33,5 +33,11 @@ export function diskError(error: unknown, doing: string, path: string): Error {
   if (code === undefined) return error as Error
   const help = passing[code]
   if (help !== undefined) return new SinkUnavailableError(`${doing} ${path}: ${help} (${code})`, error)
-  return new SinkRefusedError(`${doing} ${path}: ${lasting[code] ?? (error as Error).message} (${code})`, error)
+  const { message, syscall, path: refused } = error as NodeJS.ErrnoException
+  // Folders above are made one by one, so a folder that cannot be made is refused by its parent, not for want of one.
+  const why =
+    code === 'ENOENT' && syscall === 'mkdir'
+      ? `the file system does not let the folder ${refused} be made there: choose a place that takes folders`
+      : (lasting[code] ?? message)
+  return new SinkRefusedError(`${doing} ${path}: ${why} (${code})`, error)
 }

@@ -64,6 +64,25 @@ await test('secrets: hidden where they were cut, escaped or repeated; short ones
   assert.equal(redactor([])('as it is'), 'as it is')
 })
 
+await test('secrets: a URL’s password is hidden however short it is, known or not, and nothing else of it', () => {
+  const redact = redactor([])
+  assert.equal(
+    redact('cannot reach postgres://me:pw@db:5432/x?a=1'),
+    'cannot reach postgres://me:(hidden)@db:5432/x?a=1',
+  )
+  assert.equal(redact('https://h/x?user=me&sslpassword=pw&y=1'), 'https://h/x?user=me&sslpassword=(hidden)&y=1')
+  for (const text of ['http://localhost:8081/a@b', 'http://me@db/x', 'https://[::1]:80/', 'password: is missing'])
+    assert.equal(redact(text), text)
+})
+
+await test('secrets: a JAAS line hides its values, not the class names that it shares with others', () => {
+  const jaas = 'org.apache.kafka.common.security.plain.PlainLoginModule required username="me" password="in-the-jaas";'
+  const redact = redactor(secretsIn({ producer: { 'sasl.jaas.config': jaas } }))
+  assert.equal(redact('org.apache.kafka.common.metrics.JmxReporter'), 'org.apache.kafka.common.metrics.JmxReporter')
+  assert.doesNotMatch(redact(`cannot use ${jaas}`), /in-the-jaas/)
+  assert.doesNotMatch(redact(`cannot use ${jaas.slice(0, -7)}`), /in-the/)
+})
+
 await test('secrets: no way out through a logger’s fields, an error, its stack or its cause', () => {
   const redact = redactor(['hunter22'])
   const said: unknown[] = []

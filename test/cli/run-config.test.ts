@@ -53,6 +53,19 @@ const places: Readonly<Record<string, object>> = {
     sink: { type: 'postgres', table: 'rows', url: `postgre://me:${secret}@127.0.0.1:1/x` },
   },
   'where a name was meant': { topic: `postgres://me:${secret}@db/x` },
+  'a password of the producer’s': { producer: { 'ssl.key.password': secret } },
+  'a JAAS line of the producer’s': {
+    producer: {
+      'security.protocol': 'SASL_PLAINTEXT',
+      'sasl.mechanism': 'PLAIN',
+      'sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required username="me" password="${secret}";`,
+    },
+  },
+  'a misspelt name of the producer’s': { producer: { 'ssl.key.pasword': secret } },
+  'a parameter of a URL': {
+    sink: { type: 'postgres', table: 'rows', url: `postgres://me@127.0.0.1:1/x?password=${secret}` },
+  },
+  'the URL of the schema registry': { value: 'avro', 'schema.registry.url': `http://me:${secret}@127.0.0.1:1` },
   'a value that is too long': { sink: `host=db user=me application_name=sluice-reader password=${secret}` },
 }
 
