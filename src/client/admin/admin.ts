@@ -49,6 +49,12 @@ export class Admin {
     }
   }
 
+  /** What the last answers told of the cluster, without asking. */
+  get known(): { readonly clusterId: string | undefined; readonly brokers: number } {
+    const { clusterId, brokers } = this.#cluster.metadata
+    return { clusterId, brokers: brokers.size }
+  }
+
   /** Finds the cluster: one round over the bootstrap servers. @throws BrokerUnavailableError that names each address and its cause */
   connect({ signal }: AdminCallOptions = {}): Promise<void> {
     return this.#cluster.connect(signal)

@@ -1,0 +1,156 @@
+/** What is remembered of one group: its partitions, members, judgement, the trend of its lag and what happened to it. */
+import type { GroupDescription, GroupMember } from '../client/admin/index.ts'
+import type { Mark } from './api-types.ts'
+import type { SampledGroup, SampledPartitions } from './cluster-sample.ts'
+import type { Judgement } from './judgement.ts'
+import type { PairState } from './pair-state.ts'
+import type { Owner } from './sluice-rules.ts'
+import type { GroupStatus } from './status.ts'
+
+const TREND_LENGTH = 60
+const MOST_MARKS = 100
+
+export class GroupState {
+  readonly groupId: string
+  state: string | undefined
+  type: string | undefined
+  coordinator = -1
+  description: GroupDescription | undefined
+  /** By topic, then partition. */
+  readonly topics = new Map<string, Map<number, PairState>>()
+  status: GroupStatus = 'UNKNOWN'
+  since: number | undefined
+  sampledAt: number | undefined
+  totalLag: number | null = null
+  maxLag: number | null = null
+  lagSeconds: number | null = null
+  badPartitions = 0
+  worst: Judgement | undefined
+  readPerSecond: number | null = null
+  writtenPerSecond: number | null = null
+  forecastSeconds: number | null = null
+  /** Grows whenever something that is shown changes. */
+  version = 0
+  readonly trend: number[] = []
+  readonly marks: Mark[] = []
+  /** Topics with commits, and none of them assigned to a member: the commits they were given up with, or that these move all the same. */
+  readonly outside = new Map<string, ReadonlyMap<number, number> | 'moves'>()
+  #owners = new Map<string, GroupMember>()
+  /** Topics that members are assigned; undefined while the group is not at rest. */
+  #assigned: ReadonlySet<string> | undefined
+
+  constructor(groupId: string) {
+    this.groupId = groupId
+  }
+
+  get partitions(): number {
+    let total = 0
+    for (const partitions of this.topics.values()) total += partitions.size
+    return total
+  }
+
+  *pairs(): Generator<PairState> {
+    for (const partitions of this.topics.values()) yield* partitions.values()
+  }
+
+  pair(topic: string, partition: number): PairState | undefined {
+    return this.topics.get(topic)?.get(partition)
+  }
+
+  observe(at: number, { state, type, coordinator, description }: SampledGroup): void {
+    if (this.state !== undefined && state !== undefined && this.state !== state && isRebalancing(state)) {
+      this.mark({ at, kind: 'rebalance', text: `The group rebalances (${state}).` })
+    }
+    this.state = state ?? description?.state
+    this.type = type ?? description?.type
+    this.coordinator = coordinator
+    if (description && description !== this.description) this.#describe(at, description)
+  }
+
+  /** Whether a topic was unsubscribed from, by what is known so far. */
+  isGivenUp(topic: string): boolean {
+    const outside = this.outside.get(topic)
+    return outside !== undefined && outside !== 'moves'
+  }
+
+  /**
+   * Whether the group reads a topic no more on which it has commits: its members, at rest, are all assigned others, and the commits stand still.
+   * They may read by `assign` beside their subscription, so a topic whose commits move is read.
+   */
+  hasGivenUp(topic: string, commits: SampledPartitions): boolean {
+    if (this.#assigned?.has(topic)) {
+      this.outside.delete(topic)
+      return false
+    }
+    const before = this.outside.get(topic)
+    if (before === 'moves') return false
+    if (before) {
+      const moves = [...commits].some(([partition, { offset }]) => (before.get(partition) ?? offset) !== offset)
+      if (moves) this.outside.set(topic, 'moves')
+      return !moves
+    }
+    // While nobody is assigned anything (empty, rebalancing), nothing is given up.
+    if (!this.#assigned) return false
+    this.outside.set(topic, new Map([...commits].map(([partition, { offset }]) => [partition, offset])))
+    return true
+  }
+
+  owner(topic: string, partition: number): Owner {
+    if (!this.description) return 'unknown'
+    const member = this.#owners.get(`${topic}-${partition}`)
+    return member ? { memberId: member.memberId, clientId: member.clientId, host: member.host } : 'nobody'
+  }
+
+  mark(mark: Mark): void {
+    if (this.marks.length === MOST_MARKS) this.marks.shift()
+    this.marks.push(mark)
+  }
+
+  pushTrend(totalLag: number): void {
+    if (this.trend.length === TREND_LENGTH) this.trend.shift()
+    this.trend.push(totalLag)
+  }
+
+  /** @returns whether it changed */
+  setStatus(at: number, status: GroupStatus, evidence: string | null): boolean {
+    if (this.status === status) return false
+    const before = this.status
+    this.status = status
+    this.since = at
+    if (before !== 'UNKNOWN')
+      this.mark({ at, kind: 'status', text: `${before} to ${status}${evidence ? `: ${evidence}` : ''}` })
+    return before !== 'UNKNOWN'
+  }
+
+  #describe(at: number, description: GroupDescription): void {
+    const owners = new Map<string, GroupMember>()
+    const assigned = new Set<string>()
+    for (const member of description.members) {
+      for (const { topic, partition } of member.assignment) {
+        owners.set(`${topic}-${partition}`, member)
+        assigned.add(topic)
+      }
+    }
+    if (this.description && haveMoved(this.#owners, owners)) {
+      const { length } = description.members
+      this.mark({
+        at,
+        kind: 'rebalance',
+        text: `Partitions were assigned anew, to ${length} ${length === 1 ? 'member' : 'members'}.`,
+      })
+    }
+    this.description = description
+    this.#owners = owners
+    this.#assigned = description.state === 'Stable' && assigned.size > 0 ? assigned : undefined
+  }
+}
+
+function isRebalancing(state: string): boolean {
+  return ['PreparingRebalance', 'Assigning', 'Reconciling'].includes(state)
+}
+
+function haveMoved(before: ReadonlyMap<string, GroupMember>, now: ReadonlyMap<string, GroupMember>): boolean {
+  if (before.size !== now.size) return true
+  for (const [key, { memberId }] of now) if (before.get(key)?.memberId !== memberId) return true
+  return false
+}
