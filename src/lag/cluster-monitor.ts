@@ -34,6 +34,8 @@ export interface Sampled {
 /** Called after each judgement, one after the other; what they throw is logged. They may not take long: the next sample waits. */
 export type SampleListener = (sampled: Sampled) => void
 
+/** A sample may take this long however short the interval is. */
+const LEAST_SPAN_MS = 5000
 /** A wall clock that is this far from where the monotonic one says it should be, has jumped. */
 const CLOCK_JUMP_MS = 5000
 
@@ -63,7 +65,7 @@ export class ClusterMonitor {
     this.#clock = seams.clock
     this.#logger = seams.logger
     this.#requests = seams.requests
-    this.state = new ClusterState({ ...settings, longestSpanMs: settings.sampleIntervalMs })
+    this.state = new ClusterState({ ...settings, longestSpanMs: Math.max(settings.sampleIntervalMs, LEAST_SPAN_MS) })
   }
 
   get name(): string {

@@ -1,0 +1,78 @@
+/** Puts a cluster's monitor together from its configuration: clients, collector, look at the log. */
+import { Admin } from '../client/admin/index.ts'
+import { systemSeams, type ClientSeams } from '../client/index.ts'
+import { AdminCollector } from './admin-collector.ts'
+import { byGroup, type ClusterConf, wantsGroup } from './cluster-conf.ts'
+import { ClusterMonitor } from './cluster-monitor.ts'
+import type { ClusterSample, Collector } from './cluster-sample.ts'
+import { countingTransport } from './counting-transport.ts'
+import { LogPeek } from './log-peek.ts'
+
+/** Connects with the first sample. @throws ConfigError when the client's properties are not sound */
+export function openCluster(conf: ClusterConf, overrides: Partial<ClientSeams> = {}): ClusterMonitor {
+  const plain = systemSeams(overrides)
+  const counting = countingTransport(plain.transport)
+  const seams = { ...plain, transport: counting.transport }
+  const timeoutMs = Math.max(1000, conf.sampleIntervalMs)
+  const properties = { 'client.id': 'sluice-monitor', 'request.timeout.ms': timeoutMs, ...conf.properties }
+  const admin = new Admin(
+    {
+      'default.api.timeout.ms': timeoutMs,
+      ...properties,
+      retries: 0,
+    },
+    seams,
+  )
+  const allowedLag = byGroup(conf, (rule) => rule.allowedLag, conf.allowedLag)
+  const isolation = byGroup(conf, (rule) => rule.isolation, conf.isolation)
+  const collector = new AdminCollector(admin, seams.clock, {
+    wantsGroup: (groupId) => wantsGroup(conf, groupId),
+    maxGroups: conf.maxGroups,
+    timeoutMs,
+    describeEveryMs: conf.describeEveryMs,
+    topicsEveryMs: conf.topicsEveryMs,
+  })
+  const peek = conf.peek ? new LogPeek(properties, plain) : undefined
+  const { name, ruleSet, intervals, minDistanceMs, maxPairs, minimumComplete, minimumSamples, sampleIntervalMs } = conf
+  const monitor = new ClusterMonitor(
+    {
+      name,
+      servers: String(conf.properties['bootstrap.servers']),
+      ruleSet,
+      intervals,
+      minDistanceMs,
+      maxPairs,
+      minimumComplete,
+      minimumSamples,
+      sampleIntervalMs,
+      allowedLag,
+      readsCommitted: (groupId) => isolation(groupId) === 'read_committed',
+    },
+    peek ? new WithPeek(collector, peek) : collector,
+    { clock: seams.clock, logger: seams.logger, requests: counting.requests },
+  )
+  if (peek) monitor.onSample(() => peek.look(monitor.state))
+  return monitor
+}
+
+/** Ends the look with the collector, and says its missing rights among the others. */
+class WithPeek implements Collector {
+  readonly #inner: Collector
+  readonly #peek: LogPeek
+
+  constructor(inner: Collector, peek: LogPeek) {
+    this.#inner = inner
+    this.#peek = peek
+  }
+
+  async sample(signal: AbortSignal): Promise<ClusterSample> {
+    const sample = await this.#inner.sample(signal)
+    const missing = [...this.#peek.missingRights].map((right) => `${right} (for the time lag only)`)
+    return { ...sample, missingRights: [...sample.missingRights, ...missing] }
+  }
+
+  async close(): Promise<void> {
+    await this.#peek.close()
+    await this.#inner.close()
+  }
+}
