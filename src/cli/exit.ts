@@ -1,11 +1,15 @@
 /**
- * How a command ends: 0 when it did what was asked, 1 when it failed, 2 when it was asked wrongly. A user's mistake and a
- * failure outside are said in words, without a stack; only what nobody expected shows one.
+ * How a command ends: 0 when it did what was asked, 1 when it failed, 2 when it was asked wrongly; `sluice lag` with 3 or 4 when it did and
+ * the groups do not do well. A user's mistake and a failure outside are said in words, without a stack; only what nobody expected shows one.
  */
 import { SluiceError } from '../error.ts'
 
 export const FAILURE = 1
 export const USAGE = 2
+/** A group is judged WARNING, none worse. */
+export const LAG_WARNING = 3
+/** A group is judged ERROR. */
+export const LAG_ERROR = 4
 
 /** The command line was used wrongly. */
 export class UsageError extends SluiceError {

@@ -9,6 +9,7 @@ import { consumeCommand } from './commands/consume.ts'
 import { demoCommand } from './commands/demo.ts'
 import { groupsCommand } from './commands/groups.ts'
 import { labCommand } from './commands/lab.ts'
+import { lagCommand } from './commands/lag.ts'
 import { produceCommand } from './commands/produce.ts'
 import { runCommand } from './commands/run.ts'
 import { topicsCommand } from './commands/topics.ts'
@@ -22,6 +23,7 @@ Examples:
   sluice produce clicks --file clicks.log
   sluice consume clicks --from-beginning --max-messages 10
   sluice groups describe --group file-consumers
+  sluice lag                                           who falls behind, and why
 `
 
 function createProgram(version: string): Command {
@@ -37,6 +39,7 @@ function createProgram(version: string): Command {
     produceCommand(),
     topicsCommand(),
     groupsCommand(),
+    lagCommand(),
     brokerCommand(),
     demoCommand(),
     labCommand(),
@@ -63,6 +66,8 @@ export async function runCommandLine(args: readonly string[], version: string): 
       return USAGE
     }
     await program.parseAsync([...args], { from: 'user' })
+    // What a command found out, where it says that by its exit code (sluice lag).
+    code = Number(process.exitCode ?? 0)
   } catch (error) {
     code = reportError(error)
   }

@@ -14,6 +14,7 @@ export class GroupState {
   readonly groupId: string
   state: string | undefined
   type: string | undefined
+  protocolType = ''
   coordinator = -1
   description: GroupDescription | undefined
   /** By topic, then partition. */
@@ -57,12 +58,18 @@ export class GroupState {
     return this.topics.get(topic)?.get(partition)
   }
 
-  observe(at: number, { state, type, coordinator, description }: SampledGroup): void {
+  /** It had members that subscribed, and has none. */
+  get isAbandoned(): boolean {
+    return this.protocolType === 'consumer' && (this.state === 'Empty' || this.state === 'Dead')
+  }
+
+  observe(at: number, { state, type, protocolType, coordinator, description }: SampledGroup): void {
     if (this.state !== undefined && state !== undefined && this.state !== state && isRebalancing(state)) {
       this.mark({ at, kind: 'rebalance', text: `The group rebalances (${state}).` })
     }
     this.state = state ?? description?.state
     this.type = type ?? description?.type
+    this.protocolType = protocolType
     this.coordinator = coordinator
     if (description && description !== this.description) this.#describe(at, description)
   }

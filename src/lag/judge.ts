@@ -160,6 +160,7 @@ export function sluiceWindow(
     unreadRecords,
     owner: group.owner(pair.topic, pair.partition),
     groupState: group.state,
+    isAbandoned: group.isAbandoned,
     lagSeconds: pair.lagSeconds,
     workGapMs: pair.workGapMs,
     stuckSince: pair.stuckSince,

@@ -30,6 +30,8 @@ export interface SluiceWindow {
   readonly owner: Owner
   /** Kafka's state of the group, for the words. */
   readonly groupState: string | undefined
+  /** The group has subscribed members at other times and none now: nobody can commit. Not so where partitions are read by `assign`. */
+  readonly isAbandoned: boolean
   /** Age of the first unread record; null if not known. */
   readonly lagSeconds: number | null
   /** The longest the group lately took from having work to its next commit, in milliseconds; 0 if not known. */
@@ -150,10 +152,17 @@ function stuck(window: SluiceWindow, settings: SluiceSettings, behind: string, s
   const last = samples.at(-1)!
   if (stuckSince === undefined) return undefined
   const stuckMs = last.at - stuckSince
-  // Nobody knows yet how often this group commits: then it has the whole window.
-  const least = workGapMs > 0 ? settings.minimumSamples : window.capacity
-  const patienceMs = Math.max((least - 1) * settings.sampleIntervalMs, 2 * workGapMs)
-  if (stuckMs < patienceMs) return undefined
+  // Nobody knows yet how often this group commits: then it has the whole window. Without members there is nothing to be patient with.
+  const least = workGapMs > 0 || window.isAbandoned ? settings.minimumSamples : window.capacity
+  // Samples are not taken to the millisecond: half an interval is given.
+  const patienceMs = Math.max((least - 1.5) * settings.sampleIntervalMs, window.isAbandoned ? 0 : 2 * workGapMs)
+  const isWholeWindow =
+    workGapMs === 0 &&
+    samples.length === window.capacity &&
+    samples.every(({ at, committed }) => {
+      return committed === last.committed && at >= stuckSince
+    })
+  if (stuckMs < patienceMs && !isWholeWindow) return undefined
   const since = samples.find(({ at }) => at >= stuckSince) ?? last
   const grown = last.end - since.end
   const producers = grown > 0 ? `while ${records(grown)} more were written` : 'and nothing more was written'

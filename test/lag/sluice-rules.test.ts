@@ -25,6 +25,7 @@ function windowOf(pairs: readonly (readonly [number, number])[], over: Partial<S
     unreadRecords: undefined,
     owner: member,
     groupState: 'Stable',
+    isAbandoned: false,
     lagSeconds: null,
     workGapMs: 5000,
     stuckSince: undefined,
@@ -118,6 +119,19 @@ const cases: readonly {
     status: 'STOP',
     rule: 'stopped',
     says: /The group has no members\.$/,
+  },
+  {
+    name: 'the group has no members: no patience is needed',
+    window: windowOf(stuck(5), {
+      stuckSince: START,
+      owner: 'nobody',
+      groupState: 'Empty',
+      isAbandoned: true,
+      workGapMs: 600_000,
+    }),
+    status: 'STOP',
+    rule: 'stopped',
+    says: /stood at 100 for 40 s/,
   },
   {
     name: 'nobody is assigned the partition',
