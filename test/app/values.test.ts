@@ -116,10 +116,11 @@ async function run(t: TestContext, conf: object, records: readonly Sent[]) {
   })
   /** The first `count` records of partition 0 of another topic. */
   const consume = async (topic: string, count: number) => {
-    await using consumer = new Consumer({
+    const consumer = new Consumer({
       'bootstrap.servers': broker.bootstrapServers,
       'auto.offset.reset': 'earliest',
     })
+    t.after(() => consumer.close())
     consumer.assign([{ topic, partition: 0 }])
     const taken: ConsumerRecord[] = []
     await until(

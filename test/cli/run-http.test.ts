@@ -36,10 +36,14 @@ async function scene(t: TestContext, { topics = { clicks: 2 } as Record<string, 
   const directory = await temporaryDirectory(t)
   const servers = broker.bootstrapServers
   const produce = async (count: number, topic = 'clicks') => {
-    await using producer = new Producer({ 'bootstrap.servers': servers })
-    await producer.sendBatch(
-      Array.from({ length: count }, (_, id) => ({ topic, partition: id % (topics[topic] ?? 1), value: String(id) })),
-    )
+    const producer = new Producer({ 'bootstrap.servers': servers })
+    try {
+      await producer.sendBatch(
+        Array.from({ length: count }, (_, id) => ({ topic, partition: id % (topics[topic] ?? 1), value: String(id) })),
+      )
+    } finally {
+      await producer.close()
+    }
   }
   if (records > 0) await produce(records)
   const start = async (conf: object, args: readonly string[] = []) => {
