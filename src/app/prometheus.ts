@@ -4,7 +4,7 @@
  *     kafka.consumer:type=consumer-fetch-manager-metrics,client-id=…  records-lag-max
  *     kafka_consumer_consumer_fetch_manager_metrics_records_lag_max{client_id="…"}
  *
- * with `group` and `consumer` beside, as a client id may be that of several. Why so: docs/decisions/0010-metrics.md.
+ * with `group` and `consumer` beside, as a client id may be that of several. Why so: docs/decisions/0010-metrics-and-probes.md.
  */
 import { Counter, Gauge, Registry } from 'prom-client'
 import { type Labels, type Moment, ownMetrics, type Sample } from './own-metrics.ts'

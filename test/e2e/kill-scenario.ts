@@ -17,23 +17,28 @@ import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 import { SluiceProcess } from './sluice-process.ts'
 
-export interface KillOptions {
+export interface StoreOptions {
   readonly bootstrapServers: string
+  /** Must be allowed by the broker (group.min.session.timeout.ms). */
+  readonly sessionTimeoutMs: number
+  /** false keeps each process on one thread, which starts sooner. */
+  readonly threads?: boolean
+}
+
+export interface KillOptions extends StoreOptions {
   readonly kills: number
   /** How many times one process is stopped for longer than its session, beside the kills. */
   readonly stops: number
   readonly seed: number
-  /** Must be allowed by the broker (group.min.session.timeout.ms). */
-  readonly sessionTimeoutMs: number
   /** Replicas of each partition; more than one where a broker is killed too. Default: the broker's. */
   readonly replicationFactor?: number
   /** Called before each kill; the scenario that kills the broker too does it here. */
   readonly beforeKill?: (index: number) => Promise<void>
 }
 
-const PARTITIONS = 4
+export const PARTITIONS = 4
 const betweenSendsMs = 20
-const TOPIC = 'flights'
+export const TOPIC = 'flights'
 
 export async function killScenario(
   t: TestContext,
@@ -68,14 +73,23 @@ export async function killScenario(
   stop.abort()
   const produced = await producing
   assert.ok(produced > 0, 'records were produced')
+  await checkStores(directory, produced, processes)
+  return { records: produced, lostSessions: options.stops }
+}
+
+/** Waits until both stores hold what was produced, stops the processes, and looks for each record, once. */
+export async function checkStores(
+  directory: string,
+  produced: number,
+  processes: readonly SluiceProcess[],
+): Promise<void> {
   await until(() => countOf(directory).table >= produced && countOf(directory).files >= produced, {
     withinMs: 120_000,
     everyMs: 100,
     what: `${produced} records in the store`,
   }).catch((error: Error) => {
-    throw new Error(
-      `${error.message}; it holds ${JSON.stringify(countOf(directory))}\n${processes[0].stderr}\n${processes[1].stderr}`,
-    )
+    const said = processes.map(({ stderr }) => stderr).join('\n')
+    throw new Error(`${error.message}; it holds ${JSON.stringify(countOf(directory))}\n${said}`)
   })
   for (const process of processes) process.kill('SIGTERM')
   for (const process of processes) {
@@ -85,12 +99,16 @@ export async function killScenario(
   }
   checkFiles(directory, produced)
   checkTable(directory, produced)
-  return { records: produced, lostSessions: options.stops }
 }
 
-function confOf(directory: string, { bootstrapServers, sessionTimeoutMs }: KillOptions): string {
+/** A group that stores into files and one that stores into SQLite. */
+export function confOf(
+  directory: string,
+  { bootstrapServers, sessionTimeoutMs, threads = true }: StoreOptions,
+): string {
   const common = {
     topic: TOPIC,
+    threads,
     'bootstrap.servers': bootstrapServers,
     'session.timeout.ms': sessionTimeoutMs,
     'heartbeat.interval.ms': Math.floor(sessionTimeoutMs / 5),
@@ -120,7 +138,7 @@ function confOf(directory: string, { bootstrapServers, sessionTimeoutMs }: KillO
 }
 
 /** Record n goes to partition n % PARTITIONS, so that each partition's order is known. Resolves with how many were acknowledged. */
-async function produce(bootstrapServers: string, stop: AbortSignal): Promise<number> {
+export async function produce(bootstrapServers: string, stop: AbortSignal): Promise<number> {
   const producer = new Producer({ 'bootstrap.servers': bootstrapServers, 'delivery.timeout.ms': 120_000 })
   let produced = 0
   try {
@@ -165,7 +183,7 @@ function linesOf(directory: string, partition: number): string[] {
     .flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n').filter(Boolean))
 }
 
-function countOf(directory: string): { files: number; table: number } {
+export function countOf(directory: string): { files: number; table: number } {
   let files = 0
   for (let partition = 0; partition < PARTITIONS; partition++) files += linesOf(directory, partition).length
   const rows = query(directory, `SELECT count(*) AS n FROM ${TOPIC}`)
