@@ -36,7 +36,8 @@ await test('metrics: promtool and Prometheus take them, and Prometheus sees ever
   const run = new SluiceProcess(t, ['run', conf, '--http', '127.0.0.1:0'])
   const [, target] = await run.says(/http:\/\/(127\.0\.0\.1:\d+) answers/, 'stderr')
   const prometheus = await startPrometheus(t, target!)
-  await using producer = new Producer({ 'bootstrap.servers': servers })
+  const producer = new Producer({ 'bootstrap.servers': servers })
+  t.after(() => producer.close())
   await producer.sendBatch(
     Array.from({ length: RECORDS }, (_, id) => ({ topic: 'clicks', partition: id % 4, value: String(id) })),
   )

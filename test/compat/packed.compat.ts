@@ -67,7 +67,8 @@ async function runApplications(t: TestContext, node: string): Promise<void> {
   const command: [string, ...string[]] = [node, join(installed, 'bin', 'sluice.js')]
   const sluice = new SluiceProcess(t, ['run', conf, '--http', ':0'], { command, cwd: directory })
   const [, url] = await sluice.says(/(http:\/\/\S+) answers/, 'stderr')
-  await using producer = new Producer({ 'bootstrap.servers': broker.bootstrapServers })
+  const producer = new Producer({ 'bootstrap.servers': broker.bootstrapServers })
+  t.after(() => producer.close())
   await producer.sendBatch(
     Array.from({ length: RECORDS }, (_, id) => ({ topic: 'clicks', partition: id % 3, value: `{"id":${id}}` })),
   )
