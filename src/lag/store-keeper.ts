@@ -1,0 +1,132 @@
+/**
+ * Between a cluster's monitor and the store: brings the windows back at start, then writes, after each sample, a part of them (all within a
+ * minute) and the history that is due. Small steps, as SQLite works in the monitor's own thread.
+ */
+import type { Logger } from '../seams/logger.ts'
+import type { ClusterMonitor, Sampled } from './cluster-monitor.ts'
+import { pointOf, rollUp } from './history.ts'
+import { COARSE_MS, type Store } from './store.ts'
+import { restoreGroup, restoreTopic, storedGroup, storedTopic } from './window-store.ts'
+
+/** Windows this old say nothing of today. */
+const OLDEST_WINDOW_MS = 86_400_000
+const SAVE_ALL_WITHIN_MS = 60_000
+const ROLL_UPS_A_SAMPLE = 200
+const EXPIRE_EVERY_MS = 600_000
+
+export class StoreKeeper {
+  readonly #store: Store
+  readonly #monitor: ClusterMonitor
+  readonly #logger: Logger
+  readonly #markedAt = new Map<string, number>()
+  #saveQueue: (readonly [kind: 'group' | 'topic', name: string])[] = []
+  #rollUps: (readonly [group: string, from: number])[] = []
+  #pointsAt = Number.NEGATIVE_INFINITY
+  #bucket: number | undefined
+  #expiredAt = Number.NEGATIVE_INFINITY
+
+  constructor(store: Store, monitor: ClusterMonitor, logger: Logger) {
+    this.#store = store
+    this.#monitor = monitor
+    this.#logger = logger
+  }
+
+  /** Brings windows back. What cannot be read is left out, and said. */
+  restore(now: number): void {
+    const { state, name: cluster } = this.#monitor
+    for (const [kind, restore] of [
+      ['topic', restoreTopic],
+      ['group', restoreGroup],
+    ] as const) {
+      for (const { name, at, data } of this.#store.kept(kind, cluster)) {
+        if (now - at > OLDEST_WINDOW_MS || at > now) continue
+        try {
+          restore(state, name, data)
+        } catch (error) {
+          this.#logger.warn(
+            { cluster, [kind]: name, error: (error as Error).message },
+            `the stored windows of ${name} cannot be read and begin anew`,
+          )
+        }
+      }
+    }
+    // What happened before the restart is in the store already.
+    for (const group of state.groups.values()) this.#markedAt.set(group.groupId, group.marks.at(-1)?.at ?? 0)
+    const bucket = Math.floor(now / COARSE_MS) - 1
+    this.#rollUps = [...state.groups.keys()].map((group) => [group, bucket * COARSE_MS] as const)
+  }
+
+  /** To be called after each sample. */
+  sampled({ at, gone }: Sampled): void {
+    this.#store.writing(() => {
+      for (const group of gone) this.#forget(group)
+      this.#saveSome(at)
+      this.#savePoints(at)
+      for (const [group, from] of this.#rollUps.splice(0, ROLL_UPS_A_SAMPLE))
+        rollUp(this.#store, this.#monitor.name, group, from)
+      if (at - this.#expiredAt < EXPIRE_EVERY_MS) return
+      this.#expiredAt = at
+      this.#store.expire(at)
+    })
+  }
+
+  /** All windows, at the end. */
+  saveAll(now: number): void {
+    this.#store.writing(() => {
+      this.#saveQueue = this.#everything()
+      for (const [kind, name] of this.#saveQueue) this.#save(kind, name, now)
+    })
+  }
+
+  #everything(): (readonly ['group' | 'topic', string])[] {
+    const { topics, groups } = this.#monitor.state
+    return [
+      ...[...groups.keys()].map((name) => ['group', name] as const),
+      ...[...topics.keys()].map((name) => ['topic', name] as const),
+    ]
+  }
+
+  #saveSome(at: number): void {
+    if (this.#saveQueue.length === 0) this.#saveQueue = this.#everything()
+    const { topics, groups } = this.#monitor.state
+    const turns = Math.max(1, Math.floor(SAVE_ALL_WITHIN_MS / this.#monitor.settings.sampleIntervalMs))
+    const share = Math.ceil((topics.size + groups.size) / turns)
+    for (const [kind, name] of this.#saveQueue.splice(0, share)) this.#save(kind, name, at)
+  }
+
+  #save(kind: 'group' | 'topic', name: string, at: number): void {
+    const { state, name: cluster } = this.#monitor
+    const group = kind === 'group' ? state.groups.get(name) : undefined
+    const topic = kind === 'topic' ? state.topics.get(name) : undefined
+    const data = group ? storedGroup(group) : topic ? storedTopic(topic) : undefined
+    if (data === undefined) this.#store.drop(kind, cluster, name)
+    else this.#store.keep(kind, cluster, name, at, data)
+  }
+
+  #savePoints(at: number): void {
+    const { state, name: cluster } = this.#monitor
+    if (at - this.#pointsAt < this.#store.settings.rawEveryMs - this.#monitor.settings.sampleIntervalMs / 2) return
+    this.#pointsAt = at
+    for (const group of state.groups.values()) {
+      this.#store.addPoint(cluster, group.groupId, 'raw', at, pointOf(group))
+      this.#saveMarks(cluster, group.groupId, group.marks)
+    }
+    const bucket = Math.floor(at / COARSE_MS)
+    if (this.#bucket !== undefined && bucket > this.#bucket) {
+      const from = this.#bucket * COARSE_MS
+      for (const group of state.groups.keys()) this.#rollUps.push([group, from])
+    }
+    this.#bucket = bucket
+  }
+
+  #saveMarks(cluster: string, group: string, marks: readonly { at: number; kind: string; text: string }[]): void {
+    const savedUpTo = this.#markedAt.get(group) ?? 0
+    for (const { at, kind, text } of marks) if (at > savedUpTo) this.#store.addMark(cluster, group, at, kind, text)
+    this.#markedAt.set(group, Math.max(savedUpTo, marks.at(-1)?.at ?? 0))
+  }
+
+  #forget(group: string): void {
+    this.#markedAt.delete(group)
+    this.#store.drop('group', this.#monitor.name, group)
+  }
+}
