@@ -145,7 +145,7 @@ export class ClusterMonitor {
     try {
       const sampled = await this.sample()
       if (wasStale) this.#logger.info({ cluster: this.name }, `the cluster ${this.name} answers again`)
-      this.#tell(sampled)
+      this.publish(sampled)
     } catch (error) {
       if (this.#stopping.signal.aborted) return
       const { message } = error as Error
@@ -153,11 +153,12 @@ export class ClusterMonitor {
         this.#logger.warn({ cluster: this.name, error: message }, `no sample of the cluster ${this.name}: ${message}`)
       }
       this.#problem = message
-      this.#tell({ at: this.#clock.now(), gone: [], changes: [] })
+      this.publish({ at: this.#clock.now(), gone: [], changes: [] })
     }
   }
 
-  #tell(sampled: Sampled): void {
+  /** Tells whoever listens of a sample that was taken by `sample()`. */
+  publish(sampled: Sampled): void {
     for (const listener of this.#listeners) {
       try {
         listener(sampled)

@@ -70,6 +70,16 @@ export class ClusterState {
     return { gone, heldBack }
   }
 
+  /** A group, or what it has on one topic, is forgotten; it is back with the next sample if it is there. */
+  forget(groupId: string, topic?: string): void {
+    const group = this.groups.get(groupId)
+    if (!group) return
+    const pairs = topic === undefined ? group.partitions : (group.topics.get(topic)?.size ?? 0)
+    this.#pairs -= pairs
+    if (topic !== undefined) group.topics.delete(topic)
+    if (topic === undefined || group.topics.size === 0) this.groups.delete(groupId)
+  }
+
   /** The clock jumped: no time before it can be compared with one after it. */
   forgetTimes(): void {
     for (const topic of this.topics.values()) for (const log of topic.logs) log.ends.clear()

@@ -76,7 +76,7 @@ function storedPair(pair: PairState): StoredPair {
 /** Takes a group back in. @throws what JSON.parse does, or a TypeError, for what is no stored group */
 export function restoreGroup(state: ClusterState, groupId: string, data: string): void {
   const stored = JSON.parse(data) as StoredGroup
-  if (!groupStatuses.includes(stored.status)) throw new TypeError(`${String(stored.status)} is no status`)
+  if (!groupStatuses.includes(stored.status)) throw new TypeError(`${stored.status} is no status`)
   const group = state.ensureGroup(groupId)
   group.status = stored.status
   group.since = stored.since ?? undefined
