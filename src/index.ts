@@ -1,6 +1,8 @@
 /**
- * Sluice as a library: consumer, producer and admin client for Apache Kafka. `sluice/testing` holds the embedded broker.
+ * Sluice as a library: consumer, producer and admin client for Apache Kafka, and what the handlers of consumer applications are written with.
+ * `sluice/testing` holds the embedded broker.
  */
+export * from './app/handler.ts'
 export * from './client/admin/index.ts'
 export {
   type AdminConfig,

@@ -24,7 +24,7 @@ const arrows: Record<string, readonly string[]> = {
   dashboard: [],
   testing: ['broker', 'sinks', 'protocol'],
   cli: ['app', 'lag', 'broker', 'client', 'sinks', 'protocol'],
-  'index.ts': ['client', 'formats', 'sinks', 'protocol/records'],
+  'index.ts': ['app', 'client', 'formats', 'sinks', 'protocol/records'],
 }
 
 /** `protocol` is pure: it turns bytes into values and knows of nothing that happens. */

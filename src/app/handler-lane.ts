@@ -28,15 +28,10 @@ import { HandlerFailedError, ValueDecodeError } from './errors.ts'
 import { classOf } from './dead-letters.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
 import { Fifo } from './fifo.ts'
-import {
-  BatchFailedError,
-  HandlerRecord,
-  RetriableError,
-  type HandlerContext,
-  type HandlerProducer,
-} from './handler.ts'
+import { HandlerRecord, type HandlerContext, type HandlerProducer } from './handler.ts'
 import type { LoadedHandler } from './handler-module.ts'
 import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
+import { unlessStopped } from './unless-stopped.ts'
 
 export type Order = 'partition' | 'key' | 'unordered'
 export const orders: readonly Order[] = ['partition', 'key', 'unordered']
@@ -98,7 +93,6 @@ export class HandlerLane implements Lane {
   readonly topicPartition: TopicPartition
   readonly #context: HandlerLaneContext
   readonly #closing = new AbortController()
-  readonly #stopped = Promise.withResolvers<void>()
   readonly #stopping = new AbortController()
   readonly #signals: SettleSignals = { signal: this.#closing.signal, stopping: this.#stopping.signal }
   readonly #window = new Fifo<Entry>()
@@ -263,7 +257,8 @@ export class HandlerLane implements Lane {
     for (let attempt = 1; ; attempt++) {
       const batch: DecodedBatch = { records: [], values: [] }
       try {
-        await Promise.race([decoder.decode(record, batch), this.#stopped.promise])
+        const pending = decoder.decode(record, batch)
+        if (pending) await unlessStopped(pending, this.#stopping.signal)
         if (batch.records.length === 0) return undefined
         return new HandlerRecord(batch.records[0]!, batch.values[0])
       } catch (error) {
@@ -271,7 +266,7 @@ export class HandlerLane implements Lane {
         if (!(error instanceof SluiceError && error.retriable)) throw error
         const waitMs = backoffMs(attempt, random)
         this.#cannotDecode(record, error, attempt, waitMs)
-        await Promise.race([clock.sleep(waitMs, this.#closing.signal), this.#stopped.promise])
+        await clock.sleep(waitMs, this.#stopping.signal)
         if (this.#isStopping || this.#isLeft) return undefined
       }
     }
@@ -347,8 +342,7 @@ export class HandlerLane implements Lane {
       isOver = true
       const error = thrown instanceof Error ? thrown : new Error(String(thrown))
       // With `exactly.once` what the batch sent cannot be told apart by record: all of it is dropped, and all of it handled again.
-      const index =
-        error instanceof BatchFailedError && send ? Math.min(Math.max(0, error.index), records.length - 1) : 0
+      const index = send ? Math.min(failedIndex(error) ?? 0, records.length - 1) : 0
       return { kind: 'failed', error, index }
     }
   }
@@ -362,7 +356,8 @@ export class HandlerLane implements Lane {
   async #waitForRetry(unit: readonly Entry[], error: Error, attempt: number): Promise<void> {
     const { retry, random, clock, concurrency, logger, consumer } = this.#context
     const base = Math.min(retry.backoffMaxMs, retry.backoffMs * 2 ** Math.min(attempt - 1, 30))
-    const least = error instanceof RetriableError ? (error.retryAfterMs ?? 0) : 0
+    const { retryAfterMs } = error as { retryAfterMs?: unknown }
+    const least = typeof retryAfterMs === 'number' ? retryAfterMs : 0
     const waitMs = Math.max(least, base * (0.8 + 0.4 * random.next()))
     const { offset } = unit[0]!
     const where = unit.length === 1 ? `offset ${offset}` : `offsets ${offset} to ${unit.at(-1)!.offset}`
@@ -382,7 +377,7 @@ export class HandlerLane implements Lane {
     this.#waiting++
     this.#context.onChange()
     try {
-      await Promise.race([clock.sleep(waitMs, this.#closing.signal), this.#stopped.promise])
+      await clock.sleep(waitMs, this.#stopping.signal)
     } finally {
       this.#waiting--
     }
@@ -411,7 +406,7 @@ export class HandlerLane implements Lane {
     this.#advance()
     const { afterRecord, onChange } = this.#context
     if (this.#doneRecords % TELL_EVERY < unit.length) onChange()
-    if (afterRecord && !this.#isStopping) await Promise.race([afterRecord(), this.#stopped.promise])
+    if (afterRecord && !this.#isStopping) await unlessStopped(afterRecord(), this.#stopping.signal)
     for (const entry of unit) this.#follow(entry)
   }
 
@@ -473,7 +468,6 @@ export class HandlerLane implements Lane {
 
   #stop(): void {
     this.#isStopping = true
-    this.#stopped.resolve()
     this.#stopping.abort()
     this.#ready.clear()
     this.#pendingBytes = 0
@@ -492,13 +486,19 @@ export class HandlerLane implements Lane {
   }
 }
 
+/**
+ * The user's module may have loaded another copy of Sluice than the one that runs it, whose classes are not ours: errors are told apart by what they
+ * say, never by their class.
+ */
 function isFatal(error: Error): boolean {
-  return (error as { retriable?: unknown }).retriable === false || isFatalCause(error)
+  const says = (one: unknown) => (one as { retriable?: unknown } | undefined)?.retriable === false
+  return says(error) || (failedIndex(error) !== undefined && says(error.cause))
 }
 
-/** A batch handler's error says of one record what that record's own error would. */
-function isFatalCause(error: Error): boolean {
-  return error instanceof BatchFailedError && (error.cause as { retriable?: unknown } | undefined)?.retriable === false
+/** Which record of a batch an error is about, for a `BatchFailedError`. */
+function failedIndex(error: Error): number | undefined {
+  const { name, index } = error as { name: string; index?: unknown }
+  return name === 'BatchFailedError' && typeof index === 'number' && index >= 0 ? index : undefined
 }
 
 /** Where in the user's own code it came about: from the call of the handler on, the rest is ours. */

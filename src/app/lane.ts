@@ -25,6 +25,7 @@ import type { DecodedBatch, RecordDecoder } from './decode.ts'
 import { PoisonRecordError, ValueDecodeError } from './errors.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
 import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
+import { unlessStopped } from './unless-stopped.ts'
 
 /** When a lane flushes; whatever comes first. */
 export interface Cadence {
@@ -105,8 +106,7 @@ export class PartitionLane implements Lane {
   /** In a row, for the backoff. */
   #decodeAttempts = 0
   #start: number | undefined
-  /** Resolves when the lane is told to close, for waits that have no point any more then. */
-  readonly #stopped = Promise.withResolvers<void>()
+  /** Aborts when the lane is told to close, for waits that have no point any more then. */
   readonly #stopping = new AbortController()
   readonly #signals: SettleSignals = { signal: this.#closing.signal, stopping: this.#stopping.signal }
 
@@ -211,7 +211,6 @@ export class PartitionLane implements Lane {
   /** From here on only what is under way, and the flush of `close`, still reach the sink. */
   #stopTaking(): void {
     this.#isClosing = true
-    this.#stopped.resolve()
     this.#stopping.abort()
     this.#timer?.cancel()
     this.#dropPending()
@@ -293,7 +292,7 @@ export class PartitionLane implements Lane {
   /** Waits for a schema or for the user's own function; no longer than the lane lives. */
   #decoded(decoding: Promise<void>): Promise<DecodeStop | undefined> {
     const outcome = decoding.then(() => undefined, stopOf)
-    return Promise.race([outcome, this.#stopped.promise.then(() => undefined)])
+    return unlessStopped(outcome, this.#stopping.signal)
   }
 
   /** What stands first cannot be decoded: now, or ever. */
@@ -307,9 +306,7 @@ export class PartitionLane implements Lane {
       `${this.#key}: records cannot be decoded: ${stop.message}. ` +
         `Trying again in ${(waitMs / 1000).toFixed(1)} s; nothing is lost or committed meanwhile`,
     )
-    const pause = new AbortController()
-    await Promise.race([clock.sleep(waitMs, pause.signal), this.#stopped.promise])
-    pause.abort()
+    await clock.sleep(waitMs, this.#stopping.signal)
   }
 
   /** Stops, after everything before it has reached the store; or leaves it out, once it is dealt with: then the next batch spans its offset. */
@@ -409,7 +406,7 @@ export class PartitionLane implements Lane {
     if (this.#durable === undefined || durable > this.#durable) this.#durable = durable
     this.#context.onChange()
     const { afterFlush } = this.#context
-    if (afterFlush && !this.#isClosing) await Promise.race([afterFlush(), this.#stopped.promise])
+    if (afterFlush && !this.#isClosing) await unlessStopped(afterFlush(), this.#stopping.signal)
   }
 
   /** Sorts out an error of the sink's; after the backoff of one that is worth another try, answers true. */

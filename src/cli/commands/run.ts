@@ -62,6 +62,7 @@ async function run(file: string | undefined, options: RunOptions): Promise<void>
     throw new UsageError(`two files are named: ${file} and ${options.path}`)
   }
   const applications = await readConf(path, options)
+  await checkLoads(applications, path)
   if (options.printConfig) return printEffective(applications)
   if (options.check) return printApplications(applications, path, options)
   await supervise(applications, options)
@@ -81,6 +82,14 @@ async function readConf(path: string, { bootstrapServer }: RunOptions): Promise<
   const defaults = bootstrapServer === undefined ? {} : { 'bootstrap.servers': bootstrapServer }
   const references = { env: process.env, readText: (file: string) => readFileSync(file, 'utf8') }
   return parseConf(text, path, { sinks, defaults, references })
+}
+
+async function checkLoads(applications: readonly ApplicationConf[], path: string): Promise<void> {
+  const [{ checkModules }, { systemSeams }] = await Promise.all([
+    import('../../app/check-modules.ts'),
+    import('../../client/seams.ts'),
+  ])
+  await checkModules(applications, path, systemSeams())
 }
 
 async function supervise(applications: readonly ApplicationConf[], options: RunOptions): Promise<void> {
