@@ -10,6 +10,7 @@ import { demoCommand } from './commands/demo.ts'
 import { groupsCommand } from './commands/groups.ts'
 import { labCommand } from './commands/lab.ts'
 import { lagCommand } from './commands/lag.ts'
+import { monitorCommand } from './commands/monitor.ts'
 import { produceCommand } from './commands/produce.ts'
 import { runCommand } from './commands/run.ts'
 import { topicsCommand } from './commands/topics.ts'
@@ -24,6 +25,7 @@ Examples:
   sluice consume clicks --from-beginning --max-messages 10
   sluice groups describe --group file-consumers
   sluice lag                                           who falls behind, and why
+  sluice monitor --bootstrap-server 127.0.0.1:9092     the same all day, over HTTP
 `
 
 function createProgram(version: string): Command {
@@ -40,6 +42,7 @@ function createProgram(version: string): Command {
     topicsCommand(),
     groupsCommand(),
     lagCommand(),
+    monitorCommand(),
     brokerCommand(),
     demoCommand(),
     labCommand(),

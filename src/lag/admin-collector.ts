@@ -46,6 +46,8 @@ export class AdminCollector implements Collector {
   readonly #logStarts = new Map<string, number>()
   #allTopics: readonly string[] = []
   #topicsAt: number | undefined
+  #rightsAt: number | undefined
+  #mayDescribe = true
 
   constructor(admin: Admin, clock: Clock, settings: AdminCollectorSettings) {
     this.#admin = admin
@@ -58,6 +60,7 @@ export class AdminCollector implements Collector {
     const problems = new Problems()
     const rights = new MissingRights()
     const options = { signal, timeoutMs: this.#settings.timeoutMs }
+    await this.#checkRights(began, options, rights)
     const { listings, isWhole, leftOut } = await this.#groups(options, problems)
     const commitsBegan = this.#clock.monotonic()
     const commits = await this.#commits(listings, options, problems, rights)
@@ -104,6 +107,23 @@ export class AdminCollector implements Collector {
 
   close(): Promise<void> {
     return this.#admin.close()
+  }
+
+  /** Without Describe on the cluster, brokers leave out of their lists, without a word, whatever group may not be described. */
+  async #checkRights(now: number, options: CallOptions, rights: MissingRights): Promise<void> {
+    if (this.#rightsAt === undefined || now - this.#rightsAt >= this.#settings.topicsEveryMs) {
+      const cluster = await this.#admin
+        .describeCluster({ ...options, includeAuthorizedOperations: true })
+        .catch((error: Error) => {
+          // Brokers before 2.8 have no such API.
+          if ((error as { code?: string }).code === 'SLUICE_UNSUPPORTED_VERSION') return undefined
+          throw error
+        })
+      this.#rightsAt = now
+      this.#mayDescribe = cluster?.authorizedOperations?.includes('DESCRIBE') ?? true
+    }
+    if (!this.#mayDescribe)
+      rights.add('Describe on Cluster (without it only groups that may be described one by one are seen)')
   }
 
   async #groups(options: CallOptions, problems: Problems) {
