@@ -352,22 +352,17 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 function allowed(issue: z.core.$ZodIssue, value: unknown): string {
-  switch (issue.code) {
-    case 'invalid_type':
-      return kinds[issue.expected] ?? `must be of the type ${issue.expected}`
-    case 'invalid_value': {
-      const nearest = typeof value === 'string' ? nearestName(value, issue.values.map(String)) : undefined
-      return `must be one of ${issue.values.join(', ')}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`
-    }
-    case 'too_small':
-      return issue.origin === 'string'
-        ? `must have at least ${issue.minimum} characters`
-        : `must be at least ${issue.minimum}`
-    case 'too_big':
-      return `must be at most ${issue.maximum}`
-    default:
-      return issue.message
+  if (issue.code === 'invalid_type') return kinds[issue.expected] ?? `must be of the type ${issue.expected}`
+  if (issue.code === 'invalid_value') {
+    const nearest = typeof value === 'string' ? nearestName(value, issue.values.map(String)) : undefined
+    return `must be one of ${issue.values.join(', ')}${nearest === undefined ? '' : `; did you mean "${nearest}"?`}`
   }
+  if (issue.code === 'too_small') {
+    return issue.origin === 'string'
+      ? `must have at least ${issue.minimum} characters`
+      : `must be at least ${issue.minimum}`
+  }
+  return issue.code === 'too_big' ? `must be at most ${issue.maximum}` : issue.message
 }
 
 /** Values of these are never shown. */

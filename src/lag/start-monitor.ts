@@ -47,6 +47,7 @@ export async function startMonitor(conf: MonitorConf, options: StartMonitorOptio
       token: conf.allowChanges ? conf.token : undefined,
       allowOrigin: conf.allowOrigin,
       logLevel,
+      metrics: conf.metrics,
       extend: extend && ((one) => extend(one, monitor)),
     })
   } catch (error) {

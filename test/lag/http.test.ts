@@ -414,6 +414,50 @@ test('burrow: (#646) nothing is deleted without a token', async (t) => {
   assert.equal(level.status, 403)
 })
 
+test('metrics: Burrow’s names, with the partition’s own number, and series that leave with their group', async (t) => {
+  const served = await serve(t)
+  await ticks(served, 12)
+  const scrape = async () => (await fetch(`${served.url}/metrics`)).text()
+  const text = await scrape()
+  for (const line of [
+    'burrow_kafka_consumer_lag_total{cluster="local",consumer_group="stopped"} 400',
+    'burrow_kafka_consumer_status{cluster="local",consumer_group="stopped"} 3',
+    'burrow_kafka_consumer_status{cluster="local",consumer_group="주문 소비자/1"} 1',
+    'burrow_kafka_consumer_partition_lag{cluster="local",consumer_group="stopped",topic="orders",partition="0"} 400',
+    'burrow_kafka_consumer_current_offset{cluster="local",consumer_group="stopped",topic="orders",partition="0"} 100',
+    'burrow_kafka_topic_partition_status{cluster="local",consumer_group="stopped",topic="orders",partition="0"} 4',
+    'burrow_kafka_topic_partition_offset{cluster="local",topic="orders",partition="1"} 500',
+    'sluice_monitor_up{cluster="local"} 1',
+    'sluice_monitor_groups{cluster="local",status="ERROR"} 1',
+  ]) {
+    assert.ok(text.includes(`${line}\n`), line)
+  }
+  assert.doesNotMatch(text, /NaN|kafka_consumergroup/)
+  assert.match(text, /process_cpu_seconds_total/)
+  served.cluster.groups.delete('stopped')
+  await served.tick()
+  assert.doesNotMatch(await scrape(), /stopped/)
+})
+
+test('metrics: kafka-lag-exporter’s names; a time lag that is not known has no series', async (t) => {
+  const served = await serve(t, { metrics: 'kafka-lag-exporter' })
+  await ticks(served, 2)
+  const text = await (await fetch(`${served.url}/metrics`)).text()
+  for (const line of [
+    'kafka_partition_latest_offset{cluster_name="local",topic="orders",partition="0"} 500',
+    'kafka_partition_earliest_offset{cluster_name="local",topic="orders",partition="0"} 0',
+    'kafka_consumergroup_group_sum_lag{cluster_name="local",group="stopped"} 400',
+    'kafka_consumergroup_group_max_lag{cluster_name="local",group="stopped"} 400',
+    'kafka_consumergroup_group_topic_sum_lag{cluster_name="local",group="stopped",topic="orders"} 400',
+    'kafka_consumergroup_group_lag{cluster_name="local",group="stopped",topic="orders",partition="0",member_host="",consumer_id="",client_id=""} 400',
+    'kafka_consumergroup_group_lag_seconds{cluster_name="local",group="주문 소비자/1",topic="orders",partition="0",member_host="10.0.0.1",consumer_id="m",client_id="client-m"} 0',
+    'kafka_consumergroup_group_max_lag_seconds{cluster_name="local",group="주문 소비자/1"} 0',
+  ]) {
+    assert.ok(text.includes(`${line}\n`), line)
+  }
+  assert.doesNotMatch(text, /lag_seconds\{[^}]*group="stopped"|burrow_|NaN/)
+})
+
 test('server: an address that is taken is said', async (t) => {
   const served = await serve(t)
   const port = Number(new URL(served.url).port)

@@ -27,7 +27,10 @@ clusters:
 
 function rows(shape: z.ZodRawShape): string {
   const described = z.toJSONSchema(z.object(shape), { io: 'output', unrepresentable: 'any' }) as {
-    properties: Record<string, { description: string; default?: unknown; enum?: string[] }>
+    properties: Record<
+      string,
+      { description: string; default?: string | number | boolean | unknown[]; enum?: string[] }
+    >
   }
   return Object.entries(described.properties)
     .map(([name, { description, default: value, enum: choices }]) => {

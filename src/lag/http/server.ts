@@ -1,13 +1,15 @@
 /**
- * The monitor's HTTP server: Sluice's API, its event stream, Burrow's API, and whether it lives. Bound to loopback unless it is told otherwise. What
+ * The monitor's HTTP server: Sluice's API, its event stream, Burrow's API, metrics, and whether it lives. Bound to loopback unless it is told otherwise. What
  * it serves it has in memory: a thousand requests a second cost no broker anything.
  */
 import { fastify, type FastifyInstance } from 'fastify'
 import { SluiceError } from '../../error.ts'
 import type { Logger } from '../../seams/logger.ts'
 import type { Monitor } from '../monitor.ts'
+import type { MetricNames } from '../monitor-conf.ts'
 import { addBurrowApi, type BurrowApiSettings } from './burrow-api.ts'
 import { EventStream } from './event-stream.ts'
+import { MonitorMetrics, metricsContentType } from './metrics.ts'
 import { openApi } from './openapi.ts'
 import { addRestApi, clusterNamed, notFound, RequestError, sendError } from './rest-api.ts'
 
@@ -33,6 +35,8 @@ export interface MonitorServerSettings extends BurrowApiSettings {
   readonly host: string
   readonly port: number
   readonly logger: Logger
+  /** Whose names `/metrics` has. Default: Burrow's. */
+  readonly metrics?: MetricNames | undefined
   /** Whoever serves more on the same address (metrics, the page), before it listens. */
   readonly extend?: ((server: FastifyInstance) => void | Promise<void>) | undefined
 }
@@ -79,6 +83,8 @@ export async function startMonitorServer(monitor: Monitor, settings: MonitorServ
     reply.hijack()
     events.add(reply.raw, { cluster, group })
   })
+  const metrics = new MonitorMetrics(monitor, settings.metrics ?? 'burrow')
+  server.get('/metrics', async (_request, reply) => reply.type(metricsContentType).send(await metrics.text()))
   server.get('/healthz', (_request, reply) => reply.send({ status: 'ok', store: monitor.store?.problem ?? 'ok' }))
   server.get('/readyz', (_request, reply) =>
     reply.code(monitor.isReady ? 200 : 503).send({ status: monitor.isReady ? 'ok' : 'starting' }),
