@@ -16,8 +16,25 @@ export class Concurrency {
     start()
   }
 
-  take(): Promise<void> {
-    return new Promise((resolve) => this.request(resolve))
+  /** Whether there was room; then `release` must follow. Never passes those who wait: while they do there is none. */
+  tryTake(): boolean {
+    if (this.#free <= 0) return false
+    this.#free--
+    return true
+  }
+
+  /** True when there was room, false when `signal` aborted first: then nothing was taken. */
+  take(signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return Promise.resolve(false)
+    return new Promise((resolve) => {
+      const giveUp = () => resolve(false)
+      signal.addEventListener('abort', giveUp, { once: true })
+      this.request(() => {
+        signal.removeEventListener('abort', giveUp)
+        if (signal.aborted) this.release()
+        else resolve(true)
+      })
+    })
   }
 
   release(): void {

@@ -63,6 +63,11 @@ export function deadLetterRecord(
   }
 }
 
+/** `SLUICE_…` for an error of Sluice's own; else its name, or its class where it was given no name of its own. */
 export function classOf(error: Error): string {
-  return error instanceof SluiceError ? error.code : error.name
+  if (error instanceof SluiceError) return error.code
+  return inherited.has(error.name) ? error.constructor.name : error.name
 }
+
+/** Names that a subclass has without having said so. */
+const inherited: ReadonlySet<string> = new Set(['Error', 'FatalError', 'RetriableError', 'BatchFailedError'])

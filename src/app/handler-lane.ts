@@ -11,9 +11,11 @@
  *                        └──given up──▶ on.failure ──passed──▶ done
  *                                            └─────stop──────▶ the lane fails, and with it the application
  *
- * The window is bounded: nothing begins that is more than MOST_AHEAD records past the gap. What is done keeps no record, only a mark.
+ * The window is bounded: nothing joins a strand that is MOST_AHEAD records past the gap; it waits outside, so that what is ready may always begin, above
+ * all the record that closes the gap. What is done keeps no record, only a mark.
  * What is not done when the lane is left is handled again by whoever reads the partition next.
  */
+import { inspect } from 'node:util'
 import type { ProducerRecord } from '../client/producer/record.ts'
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
 import { SluiceError } from '../error.ts'
@@ -96,6 +98,8 @@ export class HandlerLane implements Lane {
   readonly #stopping = new AbortController()
   readonly #signals: SettleSignals = { signal: this.#closing.signal, stopping: this.#stopping.signal }
   readonly #window = new Fifo<Entry>()
+  /** What is too far ahead to join a strand. */
+  readonly #outside = new Fifo<Entry>()
   readonly #ready = new Fifo<Entry>()
   /** The last entry of each strand that is not worked off. */
   readonly #strands = new Map<string, Entry>()
@@ -108,6 +112,8 @@ export class HandlerLane implements Lane {
   #oldest = 0
   #running = 0
   #waiting = 0
+  /** Runs that gave their room away for a retry, and end without one. */
+  #roomless = 0
   #isAsking = false
   #pendingBytes = 0
   #notDone = 0
@@ -157,6 +163,7 @@ export class HandlerLane implements Lane {
     const last = this.#window.last()
     if (last) last.next = next
     else this.#durable = next
+    this.#admit()
     this.#pump()
   }
 
@@ -175,8 +182,22 @@ export class HandlerLane implements Lane {
       outputs: undefined,
     }
     this.#window.push(entry)
+    this.#outside.push(entry)
     this.#notDone++
     this.#pendingBytes += bytes
+  }
+
+  #admit(): void {
+    if (this.#isStopping) return
+    for (let entry = this.#outside.peek(); entry; entry = this.#outside.peek()) {
+      if (entry.sequence - this.#oldest >= MOST_AHEAD) return
+      this.#outside.shift()
+      this.#join(entry)
+    }
+  }
+
+  #join(entry: Entry): void {
+    const { strand } = entry
     if (strand === undefined) return this.#ready.push(entry)
     const before = this.#strands.get(strand)
     this.#strands.set(strand, entry)
@@ -194,19 +215,21 @@ export class HandlerLane implements Lane {
   get #canStart(): boolean {
     if (this.#state.kind !== 'running' || this.#isStopping) return false
     if (this.#context.handler.kind === 'batch' && this.#running > 0) return false
-    const entry = this.#ready.peek()
-    return entry !== undefined && entry.sequence - this.#oldest < MOST_AHEAD
+    return this.#ready.length > 0
   }
 
   #pump(): void {
-    while (!this.#isAsking && this.#canStart) {
-      this.#isAsking = true
-      this.#context.concurrency.request(() => {
-        this.#isAsking = false
-        if (this.#canStart) void this.#run(this.#takeUnit())
-        else this.#context.concurrency.release()
-      })
-    }
+    const { concurrency } = this.#context
+    while (this.#canStart && concurrency.tryTake()) void this.#run(this.#takeUnit())
+    if (this.#isAsking || !this.#canStart) return
+    this.#isAsking = true
+    concurrency.request(() => {
+      this.#isAsking = false
+      if (this.#canStart) void this.#run(this.#takeUnit())
+      else concurrency.release()
+      // There may be room for more, that nobody else of this lane asks for.
+      this.#pump()
+    })
   }
 
   #takeUnit(): Entry[] {
@@ -226,7 +249,8 @@ export class HandlerLane implements Lane {
       if (!this.#isStopping) this.#fail(error as Error)
     }
     this.#running--
-    this.#context.concurrency.release()
+    if (this.#roomless > 0) this.#roomless--
+    else this.#context.concurrency.release()
     this.#pump()
     if (this.#running > 0) return
     this.#idle?.()
@@ -285,8 +309,10 @@ export class HandlerLane implements Lane {
     return this.#closing.signal.aborted || this.#state.kind !== 'running'
   }
 
-  async #attempts(unit: readonly Entry[], records: readonly HandlerRecord[]): Promise<void> {
+  async #attempts(given: readonly Entry[], handed: readonly HandlerRecord[]): Promise<void> {
     const { retry, failures } = this.#context
+    let unit = given
+    let records = handed
     for (let attempt = 1; !this.#isLeft; attempt++) {
       const outcome = await this.#attempt(records, attempt)
       if (outcome.kind === 'done') return this.#done(unit, outcome.outputs)
@@ -295,22 +321,41 @@ export class HandlerLane implements Lane {
       const { error, index } = outcome
       if (index > 0) {
         await this.#done(unit.slice(0, index), undefined)
-        return this.#attempts(unit.slice(index), records.slice(index))
+        unit = unit.slice(index)
+        records = records.slice(index)
+        // The first attempt for what now stands first, and it failed.
+        attempt = 1
       }
-      if (isFatal(error) || attempt > retry.retries) {
-        if (unit.length === 1) return this.#giveUp(unit[0]!, error, attempt)
-        // One of them is the cause, and the others are not to go its way.
-        for (const [at, entry] of unit.entries()) {
-          if (this.#isLeft) return
-          await this.#attempts([entry], [records[at]!])
-        }
-        return
-      }
+      if (isFatal(error) || attempt > retry.retries) return this.#giveUpOneOf(unit, records, error, attempt)
       if (this.#isStopping) return
       await this.#waitForRetry(unit, error, attempt)
       if (this.#isStopping) return
       failures.counts.retried++
     }
+  }
+
+  /** One of them is the cause, and the others are not to go its way. */
+  async #giveUpOneOf(
+    unit: readonly Entry[],
+    records: readonly HandlerRecord[],
+    error: Error,
+    attempts: number,
+  ): Promise<void> {
+    const named = unit.length === 1 ? 0 : failedIndex(error)
+    if (named === undefined) {
+      for (const [at, entry] of unit.entries()) {
+        if (this.#isLeft || this.#isStopping) return
+        await this.#attempts([entry], [records[at]!])
+      }
+      return
+    }
+    // Those before it are done already, unless their output had to be dropped with that of the one that failed.
+    const at = this.#context.send ? 0 : Math.min(named, unit.length - 1)
+    if (at > 0) await this.#attempts(unit.slice(0, at), records.slice(0, at))
+    if (this.#isLeft || this.#isStopping) return
+    await this.#giveUp(unit[at]!, causeOf(error), attempts)
+    if (this.#isLeft || this.#isStopping || at + 1 === unit.length) return
+    await this.#attempts(unit.slice(at + 1), records.slice(at + 1))
   }
 
   async #attempt(records: readonly HandlerRecord[], attempt: number): Promise<Outcome> {
@@ -320,7 +365,7 @@ export class HandlerLane implements Lane {
     let isOver = false
     const producer: HandlerProducer = {
       send: (record) => {
-        if (isOver) return Promise.reject(new Error('the handler has resolved: await what is to be sent within it'))
+        if (isOver) return tooLate(context)
         if (!send) {
           outputs.push(record)
           return Promise.resolve()
@@ -332,15 +377,15 @@ export class HandlerLane implements Lane {
         return sending
       },
     }
+    const context = this.#handlerContext(records[0]!, attempt, producer)
     try {
-      const context = this.#handlerContext(records[0]!, attempt, producer)
       await (handler.kind === 'batch' ? handler.handle(records, context) : handler.handle(records[0]!, context))
       isOver = true
       if (sent.length > 0) await Promise.all(sent)
       return { kind: 'done', outputs: send ? undefined : outputs }
     } catch (thrown) {
       isOver = true
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      const error = errorOf(thrown)
       // With `exactly.once` what the batch sent cannot be told apart by record: all of it is dropped, and all of it handled again.
       const index = send ? Math.min(failedIndex(error) ?? 0, records.length - 1) : 0
       return { kind: 'failed', error, index }
@@ -356,7 +401,7 @@ export class HandlerLane implements Lane {
   async #waitForRetry(unit: readonly Entry[], error: Error, attempt: number): Promise<void> {
     const { retry, random, clock, concurrency, logger, consumer } = this.#context
     const base = Math.min(retry.backoffMaxMs, retry.backoffMs * 2 ** Math.min(attempt - 1, 30))
-    const { retryAfterMs } = error as { retryAfterMs?: unknown }
+    const { retryAfterMs } = causeOf(error) as { retryAfterMs?: unknown }
     const least = typeof retryAfterMs === 'number' ? retryAfterMs : 0
     const waitMs = Math.max(least, base * (0.8 + 0.4 * random.next()))
     const { offset } = unit[0]!
@@ -381,7 +426,7 @@ export class HandlerLane implements Lane {
     } finally {
       this.#waiting--
     }
-    await concurrency.take()
+    if (!(await concurrency.take(this.#stopping.signal))) this.#roomless++
   }
 
   async #giveUp(entry: Entry, error: Error, attempts: number): Promise<void> {
@@ -398,7 +443,7 @@ export class HandlerLane implements Lane {
     if (this.#isFrozen) return
     for (const entry of unit) {
       entry.record = undefined
-      this.#pendingBytes -= entry.bytes
+      if (!this.#isStopping) this.#pendingBytes -= entry.bytes
     }
     this.#notDone -= unit.length
     this.#doneRecords += unit.length
@@ -408,6 +453,7 @@ export class HandlerLane implements Lane {
     if (this.#doneRecords % TELL_EVERY < unit.length) onChange()
     if (afterRecord && !this.#isStopping) await unlessStopped(afterRecord(), this.#stopping.signal)
     for (const entry of unit) this.#follow(entry)
+    this.#pump()
   }
 
   #advance(): void {
@@ -417,13 +463,13 @@ export class HandlerLane implements Lane {
       this.#durable = entry.next
       if (entry.outputs) this.#outputs.push({ next: entry.next, records: entry.outputs })
     }
+    this.#admit()
   }
 
   #follow(entry: Entry): void {
     if (entry.strand === undefined) return
     if (entry.follower) this.#ready.push(entry.follower)
     else if (this.#strands.get(entry.strand) === entry) this.#strands.delete(entry.strand)
-    this.#pump()
   }
 
   /** What was sent by records below `next`, in their order, and is not committed. */
@@ -455,6 +501,7 @@ export class HandlerLane implements Lane {
   async abort(): Promise<void> {
     this.#stop()
     this.#freeze()
+    this.#outputs = []
   }
 
   /** A handler that does not heed its signal is not waited for longer than that. */
@@ -470,12 +517,15 @@ export class HandlerLane implements Lane {
     this.#isStopping = true
     this.#stopping.abort()
     this.#ready.clear()
+    this.#outside.clear()
     this.#pendingBytes = 0
   }
 
   #freeze(): void {
     this.#isFrozen = true
     this.#closing.abort()
+    this.#window.clear()
+    this.#strands.clear()
     if (this.#state.kind === 'running') this.#state = { kind: 'closed' }
   }
 
@@ -499,6 +549,29 @@ function isFatal(error: Error): boolean {
 function failedIndex(error: Error): number | undefined {
   const { name, index } = error as { name: string; index?: unknown }
   return name === 'BatchFailedError' && typeof index === 'number' && index >= 0 ? index : undefined
+}
+
+/** What failed, for a batch's record: its own error, where there is one. */
+function causeOf(error: Error): Error {
+  return failedIndex(error) !== undefined && error.cause instanceof Error ? error.cause : error
+}
+
+/** What is thrown need not be an error. What it says of itself (`retriable`, `name`) holds all the same. */
+function errorOf(thrown: unknown): Error {
+  if (thrown instanceof Error && typeof thrown.message === 'string') return thrown
+  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown && typeof thrown.message === 'string') {
+    return Object.assign(new Error(thrown.message, { cause: thrown }), thrown)
+  }
+  return new Error(`the handler threw what is no error: ${inspect(thrown)}`, { cause: thrown })
+}
+
+/** Nobody may be waiting for it any more, and nobody's failure to wait may end the process: so it is said as well. */
+function tooLate({ logger }: HandlerContext): Promise<void> {
+  const error = new Error('the handler has resolved: await what is to be sent within it')
+  logger.error({}, `not sent: ${error.message}`)
+  const refused = Promise.reject<void>(error)
+  refused.catch(() => {})
+  return refused
 }
 
 /** Where in the user's own code it came about: from the call of the handler on, the rest is ours. */

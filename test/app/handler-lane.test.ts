@@ -356,9 +356,9 @@ await test('what a handler sends is awaited, also when the handler does not, and
   bench.beforeSend = () => sending.promise
   bench.lane.push(recordsOf(['a']), 1)
   await bench.settled()
-  const { context, resolve } = bench.calls[0]!
+  const { context } = bench.calls[0]!
   void context.producer.send({ topic: 'receipts', value: 'r' })
-  resolve()
+  bench.calls[0]!.resolve()
   await bench.settled()
   assert.equal(bench.lane.durable, undefined)
   sending.resolve()
@@ -411,6 +411,8 @@ await test('batch: what waits comes together, and a failure at a record keeps th
   bench.calls[0]!.reject(new BatchFailedError(1, new Error('b is down')))
   await bench.settled()
   assert.equal(bench.lane.durable, 1)
+  assert.deepEqual(bench.offsets, [[0, 1, 2]], 'not without a wait')
+  await bench.clock.run(() => bench.calls.length === 2, 1000)
   assert.deepEqual(bench.offsets.at(-1), [1, 2], 'from the failed one on')
   await bench.resolve(1)
   assert.deepEqual(bench.offsets.at(-1), [3, 4])
@@ -428,6 +430,91 @@ await test('batch: when its attempts are used up, records go alone, so that only
   assert.deepEqual(bench.offsets, [[0, 1, 2], [0], [1], [2]])
   assert.equal(bench.lane.durable, 3)
   assert.equal(bench.sent.length, 1)
+})
+
+await test('batch: the record that its error names is given up at once when it is fatal, the others are not handed out again', async () => {
+  const bench = new Bench({ kind: 'batch', onFailure: 'dead-letter' })
+  const declined = Object.assign(new Error('declined'), { name: 'CardDeclined', retriable: false })
+  bench.answer = (offsets) => (offsets.includes(1) ? new BatchFailedError(offsets.indexOf(1), declined) : undefined)
+  bench.lane.push(recordsOf(['a', 'b', 'c']), 3)
+  await bench.settled()
+  assert.deepEqual(bench.offsets, [[0, 1, 2], [2]])
+  assert.equal(bench.lane.durable, 3)
+  assert.deepEqual(
+    bench.sent.map(({ value, headers }) => [
+      String(value),
+      String(headers!.find(({ key }) => key === 'sluice-error-class')!.value),
+      String(headers!.find(({ key }) => key === 'sluice-attempts')!.value),
+    ]),
+    [['1', 'CardDeclined', '1']],
+  )
+})
+
+await test('batch with exactly.once: what stands beside the one given up is handled again, as its output was dropped', async () => {
+  const bench = new Bench({ kind: 'batch', onFailure: 'skip', isExactlyOnce: true })
+  const declined = Object.assign(new Error('declined'), { retriable: false })
+  bench.answer = (offsets) => (offsets.includes(1) ? new BatchFailedError(offsets.indexOf(1), declined) : undefined)
+  bench.lane.push(recordsOf(['a', 'b', 'c']), 3)
+  await bench.settled()
+  assert.deepEqual(bench.offsets, [[0, 1, 2], [0], [2]])
+  assert.equal(bench.lane.durable, 3)
+})
+
+// The follower of a slow record becomes ready behind everything that is too far ahead, and is what the window waits for.
+await test('window: the record that closes the gap begins, however much waits behind the window', async () => {
+  const first = Promise.withResolvers<void>()
+  const handle = (record: HandlerRecord) => (record.offset === 0 ? first.promise : undefined)
+  const { lane } = new Bench({ order: 'key', handler: { kind: 'record', handle } })
+  const keys = Array.from({ length: 2 * MOST_AHEAD }, (_, offset) => (offset < 2 ? 'slow' : String(offset)))
+  lane.push(recordsOf(keys), keys.length)
+  await until(() => lane.storedRecords === MOST_AHEAD - 2)
+  first.resolve()
+  await until(() => lane.durable === keys.length)
+})
+
+await test('concurrency: a lane that waited for room takes all that is free once it has its turn', async () => {
+  const shared = new Concurrency(3)
+  const bench = new Bench({ order: 'unordered', concurrency: shared })
+  const other = new Bench({ order: 'unordered', concurrency: shared })
+  bench.lane.push(recordsOf([null, null, null]), 3)
+  other.lane.push(recordsOf([null, null, null]), 3)
+  await bench.settled()
+  await bench.resolve(0, 1, 2)
+  assert.equal(other.calls.length, 3)
+})
+
+await test('close: a retry whose wait is over and that waits for room is given up at once, and takes none', async () => {
+  const shared = new Concurrency(1)
+  const bench = new Bench({ concurrency: shared })
+  const other = new Bench({ concurrency: shared })
+  bench.lane.push(recordsOf(['a']), 1)
+  other.lane.push(recordsOf(['a', 'b']), 2)
+  await bench.settled()
+  bench.calls[0]!.reject(new Error('down'))
+  await bench.clock.run(() => !bench.lane.isWaiting && other.calls.length === 1, 1000)
+  await bench.settled()
+  await bench.lane.close(new AbortController().signal)
+  assert.equal(bench.calls.length, 1)
+  await other.resolve(0)
+  assert.equal(other.calls.length, 2, 'the room is not lost')
+})
+
+await test('given up: what is thrown need not be an error', async () => {
+  for (const [thrown, pattern] of [
+    [Object.create(null), /threw what is no error: \[Object: null prototype\] \{\}/],
+    [undefined, /threw what is no error: undefined/],
+    [{ message: 'odd', retriable: false }, /the handler failed: Error: odd/],
+  ] as const) {
+    const handle = async () => {
+      // oxlint-disable-next-line typescript/only-throw-error
+      throw thrown
+    }
+    const retry = { retries: 0, backoffMs: 1, backoffMaxMs: 1 }
+    const { lane } = new Bench({ handler: { kind: 'record', handle }, retry })
+    lane.push(recordsOf(['a']), 1)
+    await until(() => lane.state.kind === 'failed')
+    assert.match((lane.state as { error: Error }).error.message, pattern)
+  }
 })
 
 await test('close: what runs is finished, nothing else begins, and its result counts', async () => {
