@@ -64,8 +64,12 @@ export class HandlerTarget implements Target, HeldOutputs {
     this.#lanes.get(topicPartition)?.forgetOutputs(next)
   }
 
-  /** What the lanes say is durable is all that is. */
-  async revoked(topicPartitions: readonly TopicPartition[]): Promise<readonly DurablePosition[]> {
+  /** What the lanes say is durable is all that is. What they hold of partitions that are revoked is needed for the last commit, which follows. */
+  async revoked(
+    topicPartitions: readonly TopicPartition[],
+    why: 'revoked' | 'lost',
+  ): Promise<readonly DurablePosition[]> {
+    if (why === 'lost') for (const topicPartition of topicPartitions) this.#lanes.delete(topicPartition)
     return topicPartitions.map((topicPartition) => ({ topicPartition, durable: undefined }))
   }
 

@@ -9,6 +9,7 @@ import type { ProducerRecord } from '../client/producer/record.ts'
 import type { GroupMetadata } from '../client/producer/transaction-offsets.ts'
 import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import type { CallLimits, CommitChannel, PartitionOffset } from './consumer-port.ts'
+import { TransactionBrokenError } from './errors.ts'
 import type { ProducerPort } from './producer-port.ts'
 
 export interface HeldOutputs {
@@ -22,6 +23,7 @@ export class TransactionalCommits implements CommitChannel {
   readonly #group: () => GroupMetadata
   /** One transaction at a time: the next begins when the one before it has ended, however. */
   #last: Promise<unknown> = Promise.resolve()
+  #broken: TransactionBrokenError | undefined
 
   constructor(producer: ProducerPort, held: HeldOutputs, group: () => GroupMetadata) {
     this.#producer = producer
@@ -30,7 +32,9 @@ export class TransactionalCommits implements CommitChannel {
   }
 
   commitSync(offsets: readonly PartitionOffset[], { signal }: CallLimits): Promise<void> {
-    const committing = this.#last.then(() => this.#commit(offsets, signal))
+    // Whose offsets they are is known now: when its turn comes, the member may be one of a later generation, and the partitions another's.
+    const group = this.#group()
+    const committing = this.#last.then(() => this.#commit(offsets, group, signal))
     this.#last = committing.catch(() => {})
     return committing
   }
@@ -49,10 +53,21 @@ export class TransactionalCommits implements CommitChannel {
     done(failure)
   }
 
-  async #commit(offsets: readonly PartitionOffset[], signal: AbortSignal | undefined): Promise<void> {
+  async #commit(
+    offsets: readonly PartitionOffset[],
+    group: GroupMetadata,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    // Nobody knows whether the last one counts: to send its output again, be it for a last commit, could repeat it.
+    if (this.#broken) throw this.#broken
     signal?.throwIfAborted()
     const records = offsets.flatMap(({ topicPartition, offset }) => this.#held.outputsUpTo(topicPartition, offset))
-    await this.#producer.transact(records, offsets, this.#group(), signal)
+    try {
+      await this.#producer.transact(records, offsets, group, signal)
+    } catch (error) {
+      if (error instanceof TransactionBrokenError) this.#broken = error
+      throw error
+    }
     for (const { topicPartition, offset } of offsets) this.#held.forgetOutputs(topicPartition, offset)
   }
 }

@@ -18,16 +18,17 @@ export const TOPIC = 'flights'
 
 export function recordAt(partition: number, offset: number, value = `{"offset":${offset}}`): ConsumerRecord {
   const bytes = Buffer.from(value)
+  const key = `key-${offset % 4}`
   return {
     topic: TOPIC,
     partition,
     offset,
     timestamp: 0,
-    key: null,
+    key: Buffer.from(key),
     value: bytes,
-    keyText: () => null,
+    keyText: () => key,
     valueText: () => value,
-    serializedKeySize: -1,
+    serializedKeySize: key.length,
     serializedValueSize: bytes.length,
     headers: [],
   } as unknown as ConsumerRecord
