@@ -168,7 +168,10 @@ class Simulation {
     })
     process.ended = process.pipeline.run().catch((error: Error) => {
       // As the supervisor does with what a restart can cure.
-      if (!(error instanceof TransactionBrokenError)) return void this.failures.push(error)
+      if (!(error instanceof TransactionBrokenError)) {
+        this.failures.push(error)
+        return
+      }
       this.broken++
       process.isDead = true
       this.cluster.expel(process.port.member)
