@@ -23,6 +23,7 @@ export async function twoLives<R extends Role>(lab: Lab, lives: TwoLives<R>): Pr
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .slice(0, 40)
+    .replace(/-$/, '')
   const topic = await lab.topic(name)
   const place = { topic, group: lab.group(name), instance: 'the-consumer' }
   await lab.produce(topic, records)

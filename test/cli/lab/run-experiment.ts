@@ -8,6 +8,11 @@ async function* typed(): AsyncGenerator<string> {
   yield* ['typed 1', 'typed 2', 'typed 3']
 }
 
+/** Small, and enough for what is to be seen. */
+export function recordsOf({ name }: Experiment): { records: number } {
+  return { records: name === 'lag' ? 40 : 8 }
+}
+
 export async function runExperiment(
   experiment: Experiment,
   bootstrapServers: string,

@@ -88,11 +88,16 @@ export async function createTopic(t: TestContext, bootstrapServers: string, name
   await adminOf(t, bootstrapServers).createTopics([{ name, partitions: 1 }])
 }
 
-/** Produces these values to partition 0, in order. */
-export async function produce(bootstrapServers: string, values: readonly string[], topic = 'numbers'): Promise<void> {
+/** Produces these values to one partition, in order. */
+export async function produce(
+  bootstrapServers: string,
+  values: readonly string[],
+  topic = 'numbers',
+  partition = 0,
+): Promise<void> {
   const producer = new Producer({ 'bootstrap.servers': bootstrapServers })
   try {
-    await producer.sendBatch(values.map((value) => ({ topic, partition: 0, value })))
+    await producer.sendBatch(values.map((value) => ({ topic, partition, value })))
   } finally {
     await producer.close()
   }

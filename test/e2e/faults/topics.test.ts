@@ -50,6 +50,26 @@ await test('a topic deleted while it is read: said, and SIGTERM ends it in good 
   assert.deepEqual(tableIds(directory), range(0, 20))
 })
 
+await test('partitions added while it runs are read too, from their first record', async (t) => {
+  const scene = await sceneOf(t)
+  const { directory, bootstrapServers } = scene
+  await createTopic(t, bootstrapServers)
+  await produce(bootstrapServers, numbered(0, 20))
+  // `latest` would leave out what came into a new partition before it was noticed.
+  const process = runConf(t, await confFile(scene, { ...noAutoCreation, sink: sqliteSink(directory) }))
+  await untilStored(process, () => tableIds(directory), 20)
+  await adminOf(t, bootstrapServers).createPartitions({ numbers: 3 })
+  for (const partition of [0, 1, 2]) {
+    await produce(bootstrapServers, numbered(20 + 10 * partition, 30 + 10 * partition), 'numbers', partition)
+  }
+  await untilStored(process, () => tableIds(directory), 50)
+  await endsInOrder(process)
+  assert.deepEqual(
+    tableIds(directory).toSorted((left, right) => left - right),
+    range(0, 50),
+  )
+})
+
 for (const { name, sink, ids } of [
   { name: 'sqlite', sink: sqliteSink, ids: tableIds },
   { name: 'file', sink: fileSink, ids: fileIds },

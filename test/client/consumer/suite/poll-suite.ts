@@ -330,6 +330,29 @@ export function pollSuite(environment: Environment): void {
       },
     )
 
+    check('out of range, below the log and above it: each policy goes where it says', async (f) => {
+      const topic = await f.topic()
+      await f.produce(topic, 10)
+      await f.deleteRecordsBefore(topic, 0, 4)
+      for (const [policy, position] of [
+        ['earliest', 4],
+        ['latest', 10],
+        ['by_duration:P30000D', 4],
+        ['by_duration:PT0S', 10],
+      ] as const) {
+        for (const outside of [1, 1000]) {
+          const consumer = f.consumer({ 'auto.offset.reset': policy })
+          consumer.assign([at(topic)])
+          consumer.seek(at(topic), outside)
+          const isThere = async () => {
+            const [first] = [...(await consumer.poll(20))]
+            return first ? first.offset === position : (await consumer.position(at(topic))) === position
+          }
+          await until(isThere, { what: `${policy} from ${outside} to ${position}` })
+        }
+      }
+    })
+
     check('earliest: out of range goes to the beginning (testFetchOutOfRangeOffsetResetConfigEarliest)', async (f) => {
       const topic = await f.topic()
       await f.produce(topic, 10)
