@@ -1,5 +1,6 @@
 /** `producer-exact-partition`: the sender names the partition, and the key has no say. */
 import type { Experiment } from '../experiment.ts'
+import { topicPartitionKey } from '../../../protocol/records/topic-partition.ts'
 import { Tally } from '../tally.ts'
 
 export const producerExactPartition: Experiment = {
@@ -15,8 +16,11 @@ export const producerExactPartition: Experiment = {
     for (const { partition, offset } of sent) lab.say(`  acknowledged: partition ${partition}, offset ${offset}`)
     const tally = new Tally()
     for (const record of await lab.readAll(topic)) tally.add(record)
-    const ends = await lab.admin.listOffsets([0, 1, 2].map((partition) => [{ topic, partition }, 'latest'] as const))
-    for (const [name, { offset }] of ends) lab.say(`${name} ends at ${offset}.`)
+    const partitions = [0, 1, 2]
+    const ends = await lab.admin.listOffsets(partitions.map((partition) => [{ topic, partition }, 'latest'] as const))
+    // The answer has no order of its own.
+    for (const name of partitions.map((partition) => topicPartitionKey({ topic, partition })))
+      lab.say(`${name} ends at ${ends.get(name).offset}.`)
     await lab.conclude('all to partition 1', records, tally)
   },
 }
