@@ -7,9 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemSeams } from '../client/seams.ts'
 import { systemDisk } from '../seams/disk.ts'
 import type { Logger } from '../seams/logger.ts'
-import { createSinkRegistry } from '../sinks/registry.ts'
 import type { SinkRegistry } from '../sinks/sink.ts'
-import { stdoutSinkTo } from '../sinks/stdout.ts'
 import type { FromThread, LogLevel, ThreadStart, ToThread } from './thread-messages.ts'
 import { Worker } from './worker.ts'
 
@@ -46,6 +44,38 @@ const stdout = new Writable({
   },
 })
 
+/** With a handler no store is wanted, and none is loaded: with the checks of their options they are 7 of the 22 MB of objects that a thread begins with. */
+async function sinksOf({ sinksModule, spec }: ThreadStart): Promise<SinkRegistry> {
+  if (spec.application.handler) return noSinks
+  const [{ createSinkRegistry }, { stdoutSinkTo }] = await Promise.all([
+    import('../sinks/registry.ts'),
+    import('../sinks/stdout.ts'),
+  ])
+  const { sinks } = (await import(sinksModule ?? sinksUrl)) as { sinks: SinkRegistry }
+  const others = sinks.definitions.filter(({ name }) => name !== 'stdout')
+  return createSinkRegistry([...others, stdoutSinkTo(() => stdout)])
+}
+
+const noSinks: SinkRegistry = {
+  definitions: [],
+  find: () => undefined,
+  configure: () => {
+    throw new Error('an application with a handler has no sink')
+  },
+}
+
+const sinksUrl = import.meta.url.endsWith('.ts')
+  ? new URL('../sinks/index.ts', import.meta.url).href
+  : new URL('../sinks/index.js', import.meta.url).href
+
+const seams = systemSeams({
+  logger: { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
+})
+const worker = new Worker(start.spec, { seams, disk: systemDisk, sinks: await sinksOf(start) }, (message) =>
+  post({ type: 'message', message }),
+)
+
+// Only now: what comes before waits in the port, and a worker that is not there yet could not receive it.
 port.on('message', (message: ToThread) => {
   switch (message.type) {
     case 'command':
@@ -59,20 +89,3 @@ port.on('message', (message: ToThread) => {
       return message satisfies never
   }
 })
-
-async function sinksOf({ sinksModule }: ThreadStart): Promise<SinkRegistry> {
-  const { sinks } = (await import(sinksModule ?? sinksUrl)) as { sinks: SinkRegistry }
-  const others = sinks.definitions.filter(({ name }) => name !== 'stdout')
-  return createSinkRegistry([...others, stdoutSinkTo(() => stdout)])
-}
-
-const sinksUrl = import.meta.url.endsWith('.ts')
-  ? new URL('../sinks/index.ts', import.meta.url).href
-  : new URL('../sinks/index.js', import.meta.url).href
-
-const seams = systemSeams({
-  logger: { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
-})
-const worker = new Worker(start.spec, { seams, disk: systemDisk, sinks: await sinksOf(start) }, (message) =>
-  post({ type: 'message', message }),
-)

@@ -10,7 +10,7 @@ import { ConsumerFailedError, Supervisor } from '../../src/app/supervisor.ts'
 import { ThreadHost } from '../../src/app/thread-host.ts'
 import { Producer } from '../../src/client/producer/producer.ts'
 import { systemSeams } from '../../src/client/seams.ts'
-import type { Logger } from '../../src/seams/logger.ts'
+import { silentLogger, type Logger } from '../../src/seams/logger.ts'
 import { systemClock, type Clock } from '../../src/seams/clock.ts'
 import { sinks as ownSinks } from '../../src/sinks/index.ts'
 import type { SinkRegistry } from '../../src/sinks/sink.ts'
@@ -204,4 +204,20 @@ await test('threads: several write one SQLite database, each record once', async
     rows.map(({ id }) => id),
     numbers(records),
   )
+})
+
+await test('threads: one that is asked and told to stop while it still loads answers both', async (t) => {
+  const broker = await startBroker({ topics: { numbers: 1 } })
+  t.after(() => broker.stop())
+  const conf = { topic: 'numbers', 'group.id': 'readers', 'bootstrap.servers': broker.bootstrapServers }
+  const [application] = checkConf(conf, 'consumer.conf', { sinks: ownSinks })
+  const host = new ThreadHost({ logger: silentLogger, stdout: process.stdout })
+  const heard: string[] = []
+  const handle = host.launch({ consumer: 'consumer-thread-0', application: application! }, (message) => {
+    heard.push(message.type === 'crashed' ? message.failure.message : message.type)
+  })
+  handle.post({ type: 'report' })
+  handle.post({ type: 'stop' })
+  await until(() => heard.length >= 2, { withinMs: 60_000 })
+  assert.deepEqual(heard, ['report', 'stopped'])
 })
