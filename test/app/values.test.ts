@@ -134,10 +134,14 @@ async function run(t: TestContext, conf: object, records: readonly Sent[]) {
     return taken
   }
   const members = async () => {
-    await using admin = new Admin({ 'bootstrap.servers': broker.bootstrapServers })
-    const group = (await admin.describeGroups(['readers'])).get('readers')
-    assert.ok(group && !(group instanceof Error))
-    return group.members.map(({ memberId }) => memberId)
+    const admin = new Admin({ 'bootstrap.servers': broker.bootstrapServers })
+    try {
+      const group = (await admin.describeGroups(['readers'])).get('readers')
+      assert.ok(group && !(group instanceof Error))
+      return group.members.map(({ memberId }) => memberId)
+    } finally {
+      await admin.close()
+    }
   }
   return { sink, supervisor, ended, said, consume, members }
 }
