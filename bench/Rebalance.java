@@ -1,6 +1,6 @@
 /**
  * The Java consumer's side of bench/rebalance.ts. Arguments: bootstrap servers, topic, group, assignor (range, cooperative), members, partitions. Members run
- * on threads of their own. Prints two times in milliseconds: from the first member's start until all partitions are assigned evenly, and from one
+ * on threads of their own. After a whole run in a group of its own, which warms up, prints two times in milliseconds: from the first member's start until all partitions are assigned evenly, and from one
  * member's leaving until the others have all of them.
  */
 import java.time.Duration;
@@ -66,7 +66,7 @@ public class Rebalance {
     }
   }
 
-  public static void main(String[] args) throws InterruptedException {
+  static String once(String[] args) throws InterruptedException {
     int partitions = Integer.parseInt(args[5]);
     List<Member> members = new ArrayList<>();
     for (int index = 0; index < Integer.parseInt(args[4]); index++) members.add(new Member(args));
@@ -80,6 +80,13 @@ public class Rebalance {
     for (Member member : members) member.stop.set(true);
     leaving.thread.join();
     for (Member member : members) member.thread.join();
-    System.out.println(joined + " " + settled);
+    return joined + " " + settled;
+  }
+
+  public static void main(String[] args) throws InterruptedException {
+    String[] warm = args.clone();
+    warm[2] += "-warm";
+    once(warm);
+    System.out.println(once(args));
   }
 }

@@ -4,7 +4,7 @@
  *
  *     node bench/rebalance.ts --bootstrap-server host:port --class-path 'kafka/libs/*' [--members 10] [--partitions 1000] [--rounds 3]
  *
- * All members of a side are in one process, with heartbeat.interval.ms=100. Settled: every partition is owned, and no member has more than one more than another.
+ * Both sides run once unmeasured before each time that counts. All members of a side are in one process, with heartbeat.interval.ms=100. Settled: every partition is owned, and no member has more than one more than another.
  */
 import { spawnSync } from 'node:child_process'
 import { cpus } from 'node:os'
@@ -49,6 +49,7 @@ export async function benchRebalance(options: RebalanceBenchOptions): Promise<Re
     for (let round = 1; round <= rounds; round++) {
       for (const assignor of assignors) {
         const group = `${topic}-${assignor}-${round}`
+        await sluiceTimes(options, topic, `${group}-sluice-warm`, assignor)
         const sluice = await sluiceTimes(options, topic, `${group}-sluice`, assignor)
         const java = classPath
           ? javaTimes(classPath, [

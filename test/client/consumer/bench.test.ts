@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { benchCommit } from '../../../bench/commit.ts'
 import { benchConsume } from '../../../bench/consume.ts'
+import { benchRebalance } from '../../../bench/rebalance.ts'
 import { startBroker } from '../../../src/testing/index.ts'
 
 test('bench/consume: drains, polls and looks at values', async (t) => {
@@ -39,4 +40,22 @@ test('bench/commit: each way to commit', async (t) => {
     ['record', 'poll', 'async'],
   )
   assert.equal(lines.length, 3)
+})
+
+test('bench/rebalance: join and leave with each assignor', async (t) => {
+  const broker = await startBroker({ properties: { 'group.initial.rebalance.delay.ms': 0 } })
+  t.after(() => broker.stop())
+  const lines: string[] = []
+  const results = await benchRebalance({
+    bootstrapServers: broker.bootstrapServers,
+    members: 3,
+    partitions: 7,
+    rounds: 1,
+    print: (line) => void lines.push(line),
+  })
+  assert.deepEqual(
+    results.map(({ assignor }) => assignor),
+    ['range', 'cooperative'],
+  )
+  assert.equal(lines.length, 2)
 })
