@@ -15,7 +15,6 @@
  * all the record that closes the gap. What is done keeps no record, only a mark.
  * What is not done when the lane is left is handled again by whoever reads the partition next.
  */
-import { inspect } from 'node:util'
 import type { ProducerRecord } from '../client/producer/record.ts'
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
 import { SluiceError } from '../error.ts'
@@ -31,6 +30,7 @@ import { classOf } from './dead-letters.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
 import { Fifo } from './fifo.ts'
 import { HandlerRecord, type HandlerContext, type HandlerProducer } from './handler.ts'
+import { isFatal, failedIndex, causeOf, errorOf, tooLate, stackOf, placed } from './handler-errors.ts'
 import type { LoadedHandler } from './handler-module.ts'
 import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
 import { unlessStopped } from './unless-stopped.ts'
@@ -88,6 +88,8 @@ type Outcome =
 
 /** How far work may run ahead of the oldest record that is not done. */
 export const MOST_AHEAD = 10_000
+/** How long a lane that closes waits for retries and turns that close a gap. */
+const PATIENCE_MS = 10_000
 /** How many records are done before the pipeline is told, if nothing else tells it. */
 const TELL_EVERY = 256
 
@@ -95,8 +97,11 @@ export class HandlerLane implements Lane {
   readonly topicPartition: TopicPartition
   readonly #context: HandlerLaneContext
   readonly #closing = new AbortController()
-  readonly #stopping = new AbortController()
-  readonly #signals: SettleSignals = { signal: this.#closing.signal, stopping: this.#stopping.signal }
+  /** Aborts when the lane is told to close: who waits looks whether it is still worth it. */
+  readonly #halting = new AbortController()
+  /** Aborts when nothing is waited for any more. */
+  readonly #leaving = new AbortController()
+  readonly #signals: SettleSignals = { signal: this.#closing.signal, stopping: this.#leaving.signal }
   readonly #window = new Fifo<Entry>()
   /** What is too far ahead to join a strand. */
   readonly #outside = new Fifo<Entry>()
@@ -109,6 +114,8 @@ export class HandlerLane implements Lane {
   #start: number | undefined
   #durable: number | undefined
   #sequences = 0
+  /** The latest entry that was begun. */
+  #latest = -1
   #oldest = 0
   #running = 0
   #waiting = 0
@@ -213,7 +220,9 @@ export class HandlerLane implements Lane {
   }
 
   get #canStart(): boolean {
-    if (this.#state.kind !== 'running' || this.#isStopping) return false
+    if (this.#isLeft || this.#leaving.signal.aborted) return false
+    if (this.#isStopping)
+      while (this.#ready.length > 0 && !this.#isWorthWaiting(this.#ready.peek()!)) this.#ready.shift()
     if (this.#context.handler.kind === 'batch' && this.#running > 0) return false
     return this.#ready.length > 0
   }
@@ -229,6 +238,7 @@ export class HandlerLane implements Lane {
       else concurrency.release()
       // There may be room for more, that nobody else of this lane asks for.
       this.#pump()
+      this.#tellIfIdle()
     })
   }
 
@@ -237,6 +247,7 @@ export class HandlerLane implements Lane {
     const unit = [this.#ready.shift()!]
     while (handler.kind === 'batch' && unit.length < batchRecords && this.#ready.length > 0)
       unit.push(this.#ready.shift()!)
+    this.#latest = Math.max(this.#latest, unit.at(-1)!.sequence)
     return unit
   }
 
@@ -246,15 +257,31 @@ export class HandlerLane implements Lane {
       await this.#work(unit)
     } catch (error) {
       // What is given up by a stop or an abort is read again.
-      if (!this.#isStopping) this.#fail(error as Error)
+      if (!this.#leaving.signal.aborted) this.#fail(error as Error)
     }
     this.#running--
     if (this.#roomless > 0) this.#roomless--
     else this.#context.concurrency.release()
     this.#pump()
-    if (this.#running > 0) return
+    this.#tellIfIdle()
+  }
+
+  #tellIfIdle(): void {
+    if (this.#running > 0 || this.#isAsking) return
     this.#idle?.()
     if (this.#notDone === 0) this.#context.onChange()
+  }
+
+  /**
+   * While the lane closes: what is behind it was begun and is done, or may be. Left where it is, a gap would have all that handled twice, in the cleanest of
+   * stops; so gaps are closed first, as long as there is time.
+   */
+  #isWorthWaiting({ sequence }: Entry): boolean {
+    return sequence < this.#latest
+  }
+
+  #goesOn(unit: readonly Entry[]): boolean {
+    return !this.#leaving.signal.aborted && (!this.#isStopping || this.#isWorthWaiting(unit[0]!))
   }
 
   /** Resolves when every record of the unit is done, or when the lane is left. */
@@ -282,7 +309,7 @@ export class HandlerLane implements Lane {
       const batch: DecodedBatch = { records: [], values: [] }
       try {
         const pending = decoder.decode(record, batch)
-        if (pending) await unlessStopped(pending, this.#stopping.signal)
+        if (pending) await unlessStopped(pending, this.#leaving.signal)
         if (batch.records.length === 0) return undefined
         return new HandlerRecord(batch.records[0]!, batch.values[0])
       } catch (error) {
@@ -290,8 +317,8 @@ export class HandlerLane implements Lane {
         if (!(error instanceof SluiceError && error.retriable)) throw error
         const waitMs = backoffMs(attempt, random)
         this.#cannotDecode(record, error, attempt, waitMs)
-        await clock.sleep(waitMs, this.#stopping.signal)
-        if (this.#isStopping || this.#isLeft) return undefined
+        await clock.sleep(waitMs, this.#leaving.signal)
+        if (this.#leaving.signal.aborted || this.#isLeft) return undefined
       }
     }
   }
@@ -327,9 +354,9 @@ export class HandlerLane implements Lane {
         attempt = 1
       }
       if (isFatal(error) || attempt > retry.retries) return this.#giveUpOneOf(unit, records, error, attempt)
-      if (this.#isStopping) return
+      if (!this.#goesOn(unit)) return
       await this.#waitForRetry(unit, error, attempt)
-      if (this.#isStopping) return
+      if (!this.#goesOn(unit)) return
       failures.counts.retried++
     }
   }
@@ -344,7 +371,7 @@ export class HandlerLane implements Lane {
     const named = unit.length === 1 ? 0 : failedIndex(error)
     if (named === undefined) {
       for (const [at, entry] of unit.entries()) {
-        if (this.#isLeft || this.#isStopping) return
+        if (this.#isLeft || this.#leaving.signal.aborted) return
         await this.#attempts([entry], [records[at]!])
       }
       return
@@ -352,9 +379,9 @@ export class HandlerLane implements Lane {
     // Those before it are done already, unless their output had to be dropped with that of the one that failed.
     const at = this.#context.send ? 0 : Math.min(named, unit.length - 1)
     if (at > 0) await this.#attempts(unit.slice(0, at), records.slice(0, at))
-    if (this.#isLeft || this.#isStopping) return
+    if (this.#isLeft || this.#leaving.signal.aborted) return
     await this.#giveUp(unit[at]!, causeOf(error), attempts)
-    if (this.#isLeft || this.#isStopping || at + 1 === unit.length) return
+    if (this.#isLeft || this.#leaving.signal.aborted || at + 1 === unit.length) return
     await this.#attempts(unit.slice(at + 1), records.slice(at + 1))
   }
 
@@ -422,11 +449,14 @@ export class HandlerLane implements Lane {
     this.#waiting++
     this.#context.onChange()
     try {
-      await clock.sleep(waitMs, this.#stopping.signal)
+      const endsAt = clock.monotonic() + waitMs
+      await clock.sleep(waitMs, this.#halting.signal)
+      if (this.#isStopping && this.#goesOn(unit)) await clock.sleep(endsAt - clock.monotonic(), this.#leaving.signal)
     } finally {
       this.#waiting--
     }
-    if (!(await concurrency.take(this.#stopping.signal))) this.#roomless++
+    if (await concurrency.take(this.#halting.signal)) return
+    if (!this.#goesOn(unit) || !(await concurrency.take(this.#leaving.signal))) this.#roomless++
   }
 
   async #giveUp(entry: Entry, error: Error, attempts: number): Promise<void> {
@@ -451,7 +481,7 @@ export class HandlerLane implements Lane {
     this.#advance()
     const { afterRecord, onChange } = this.#context
     if (this.#doneRecords % TELL_EVERY < unit.length) onChange()
-    if (afterRecord && !this.#isStopping) await unlessStopped(afterRecord(), this.#stopping.signal)
+    if (afterRecord && !this.#isStopping) await unlessStopped(afterRecord(), this.#leaving.signal)
     for (const entry of unit) this.#follow(entry)
     this.#pump()
   }
@@ -484,7 +514,11 @@ export class HandlerLane implements Lane {
 
   async close(signal: AbortSignal, drain?: AbortSignal): Promise<void> {
     this.#stop()
-    const abort = () => this.#closing.abort()
+    const timer = this.#context.clock.setTimer(PATIENCE_MS, () => this.#leave(), { background: true })
+    const abort = () => {
+      this.#leave()
+      this.#closing.abort()
+    }
     const given = [signal, ...(drain ? [drain] : [])]
     for (const one of given) {
       one.addEventListener('abort', abort, { once: true })
@@ -493,6 +527,7 @@ export class HandlerLane implements Lane {
     try {
       await this.#untilIdle(signal)
     } finally {
+      timer.cancel()
       for (const one of given) one.removeEventListener('abort', abort)
       this.#freeze()
     }
@@ -506,7 +541,7 @@ export class HandlerLane implements Lane {
 
   /** A handler that does not heed its signal is not waited for longer than that. */
   async #untilIdle(signal: AbortSignal): Promise<void> {
-    if (this.#running === 0 || signal.aborted) return
+    if ((this.#running === 0 && !this.#isAsking) || signal.aborted) return
     const idle = Promise.withResolvers<void>()
     this.#idle = idle.resolve
     signal.addEventListener('abort', () => idle.resolve(), { once: true })
@@ -515,14 +550,20 @@ export class HandlerLane implements Lane {
 
   #stop(): void {
     this.#isStopping = true
-    this.#stopping.abort()
-    this.#ready.clear()
     this.#outside.clear()
     this.#pendingBytes = 0
+    this.#halting.abort()
+    this.#pump()
+  }
+
+  #leave(): void {
+    this.#leaving.abort()
+    this.#ready.clear()
   }
 
   #freeze(): void {
     this.#isFrozen = true
+    this.#leave()
     this.#closing.abort()
     this.#window.clear()
     this.#strands.clear()
@@ -534,55 +575,4 @@ export class HandlerLane implements Lane {
     this.#state = { kind: 'failed', error }
     this.#context.onChange()
   }
-}
-
-/**
- * The user's module may have loaded another copy of Sluice than the one that runs it, whose classes are not ours: errors are told apart by what they
- * say, never by their class.
- */
-function isFatal(error: Error): boolean {
-  const says = (one: unknown) => (one as { retriable?: unknown } | undefined)?.retriable === false
-  return says(error) || (failedIndex(error) !== undefined && says(error.cause))
-}
-
-/** Which record of a batch an error is about, for a `BatchFailedError`. */
-function failedIndex(error: Error): number | undefined {
-  const { name, index } = error as { name: string; index?: unknown }
-  return name === 'BatchFailedError' && typeof index === 'number' && index >= 0 ? index : undefined
-}
-
-/** What failed, for a batch's record: its own error, where there is one. */
-function causeOf(error: Error): Error {
-  return failedIndex(error) !== undefined && error.cause instanceof Error ? error.cause : error
-}
-
-/** What is thrown need not be an error. What it says of itself (`retriable`, `name`) holds all the same. */
-function errorOf(thrown: unknown): Error {
-  if (thrown instanceof Error && typeof thrown.message === 'string') return thrown
-  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown && typeof thrown.message === 'string') {
-    return Object.assign(new Error(thrown.message, { cause: thrown }), thrown)
-  }
-  return new Error(`the handler threw what is no error: ${inspect(thrown)}`, { cause: thrown })
-}
-
-/** Nobody may be waiting for it any more, and nobody's failure to wait may end the process: so it is said as well. */
-function tooLate({ logger }: HandlerContext): Promise<void> {
-  const error = new Error('the handler has resolved: await what is to be sent within it')
-  logger.error({}, `not sent: ${error.message}`)
-  const refused = Promise.reject<void>(error)
-  refused.catch(() => {})
-  return refused
-}
-
-/** Where in the user's own code it came about: from the call of the handler on, the rest is ours. */
-function stackOf({ stack }: Error): { stack?: string } {
-  const lines = stack?.split('\n') ?? []
-  const end = lines.findIndex((line) => line.includes('#attempt ('))
-  return { stack: lines.slice(0, end < 0 ? lines.length : end).join('\n') }
-}
-
-function placed(logger: Logger, { topic, partition, offset }: HandlerRecord): Logger {
-  const at = (level: keyof Logger) => (fields: object, message: string) =>
-    logger[level]({ topic, partition, offset, ...fields }, `${topic}-${partition} offset ${offset}: ${message}`)
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }

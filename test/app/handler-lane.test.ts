@@ -555,6 +555,39 @@ await test('close: a retry that waits is given up at once', async () => {
   assert.equal(bench.lane.durable, undefined)
 })
 
+await test('close: a gap is closed first, so that what is done behind it is not handled twice', async () => {
+  const bench = new Bench({ order: 'key' })
+  bench.answer = (offsets, attempt) => (offsets[0] === 0 && attempt === 1 ? new Error('for now') : undefined)
+  bench.lane.push(recordsOf(['a', 'b', 'a', 'b', 'a']), 5)
+  await bench.settled()
+  assert.deepEqual(bench.offsets, [[0], [1], [3]])
+  let isClosed = false
+  void bench.lane.close(new AbortController().signal).then(() => (isClosed = true))
+  await bench.clock.run(() => isClosed, 5000)
+  assert.equal(bench.lane.durable, 4, 'offset 2 had to be handled, offset 4 not any more')
+})
+
+await test('close: a gap that is not closed in time is left', async () => {
+  const bench = new Bench({ order: 'key', retry: { retries: 99, backoffMs: 700, backoffMaxMs: 700 } })
+  bench.answer = (offsets) => (offsets[0] === 0 ? new Error('down') : undefined)
+  bench.lane.push(recordsOf(['a', 'b']), 2)
+  await bench.settled()
+  let isClosed = false
+  const began = bench.clock.now
+  void bench.lane.close(new AbortController().signal).then(() => (isClosed = true))
+  await bench.clock.run(() => isClosed, 60_000)
+  assert.equal(bench.lane.durable, undefined)
+  assert.ok(bench.clock.now - began >= 10_000)
+  const drained = new AbortController()
+  drained.abort()
+  const other = new Bench({ order: 'key' })
+  other.answer = bench.answer
+  other.lane.push(recordsOf(['a', 'b']), 2)
+  await other.settled()
+  await other.lane.close(new AbortController().signal, drained.signal)
+  assert.equal(other.lane.durable, undefined)
+})
+
 await test('abort: signals, waits for nobody, and late results count for nothing', async () => {
   const bench = new Bench()
   bench.lane.push(recordsOf(['a', 'b']), 2)
