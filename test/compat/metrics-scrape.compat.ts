@@ -1,16 +1,17 @@
 /** `/metrics` of a running process before promtool and a real Prometheus, over Apache Kafka. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ownMetrics } from '../../src/app/own-metrics.ts'
 import { Admin } from '../../src/client/admin/admin.ts'
 import { Producer } from '../../src/client/producer/producer.ts'
-import { SluiceProcess } from '../e2e/sluice-process.ts'
+import { root, SluiceProcess } from '../e2e/sluice-process.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 import { startKafka } from './kafka.ts'
-import { ensurePrometheus, promtool, startPrometheus } from './prometheus.ts'
+import { checkRules, ensurePrometheus, promtool, startPrometheus } from './prometheus.ts'
 
 const RECORDS = 20_000
 
@@ -68,4 +69,16 @@ await test('metrics: promtool and Prometheus take them, and Prometheus sees ever
   run.kill('SIGTERM')
   assert.equal((await run.ended).code, 0)
   await until(async () => (await sum('up')) === 0, { everyMs: 250, what: 'a target that is down' })
+})
+
+await test('metrics: the alerts of docs/operations.md are sound', async (t) => {
+  ensurePrometheus()
+  const text = readFileSync(join(root, 'docs', 'operations.md'), 'utf8')
+  const rules = [...text.matchAll(/```yaml\n(groups:[\s\S]*?)```/g)].map(([, block]) => block!)
+  assert.equal(rules.length, 1)
+  const file = join(await temporaryDirectory(t), 'rules.yml')
+  await writeFile(file, rules[0]!)
+  const { isSound, said } = checkRules(file)
+  assert.ok(isSound, said)
+  assert.match(said, /5 rules found/)
 })

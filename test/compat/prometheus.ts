@@ -30,6 +30,12 @@ export function promtool(text: string): { isSound: boolean; findings: readonly s
   return { isSound: status === 0 || status === 3, findings }
 }
 
+/** What promtool says of alerting rules. */
+export function checkRules(file: string): { isSound: boolean; said: string } {
+  const { status, stderr, stdout } = spawnSync('promtool', ['check', 'rules', file], { encoding: 'utf8' })
+  return { isSound: status === 0, said: `${stdout}${stderr}` }
+}
+
 export interface Prometheus {
   /** The value of each series that the expression gives. */
   query(expression: string): Promise<readonly { readonly labels: Record<string, string>; readonly value: number }[]>
