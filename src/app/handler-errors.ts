@@ -1,7 +1,7 @@
 /** What a handler's error says, and where it came about. */
 import { inspect } from 'node:util'
 import type { Logger } from '../seams/logger.ts'
-import type { HandlerRecord } from './handler.ts'
+import type { HandlerContext, HandlerRecord } from './handler.ts'
 
 /**
  * The user's module may have loaded another copy of Sluice than the one that runs it, whose classes are not ours: errors are told apart by what they

@@ -35,6 +35,7 @@ export interface HandlerScenario {
 
 const PARTITIONS = 3
 const KEYS = 7
+const betweenSendsMs = 20
 
 export async function handlerScenario(t: TestContext, options: HandlerScenario): Promise<{ records: number }> {
   const directory = await temporaryDirectory(t)
@@ -57,7 +58,8 @@ export async function handlerScenario(t: TestContext, options: HandlerScenario):
   const processes = [start(), start()]
   for (const process of processes) await process.says(/ owns orders/, 'stderr')
   for (let index = 0; index < options.restarts; index++) {
-    await sleep(200 + random.next() * 1500)
+    const untilNextMs = 200 + random.next() * 1500
+    await sleep(untilNextMs)
     const which = index % 2
     const process = processes[which]!
     assert.ok(!process.isOver, `a process ended by itself:\n${process.stderr}`)
@@ -148,7 +150,7 @@ async function produce(bootstrapServers: string, stop: AbortSignal): Promise<num
       }))
       await producer.sendBatch(batch)
       produced += batch.length
-      await sleep(20)
+      await sleep(betweenSendsMs)
     }
   } finally {
     await producer.close()
