@@ -3,6 +3,7 @@
  * round, a commit that comes in between would be beyond the end, and a slow answer would hide lag.
  */
 import type { GroupDescription } from '../client/admin/index.ts'
+import type { MissingRights, Problems } from './sample-problems.ts'
 
 export interface ClusterSample {
   /** When the log ends were asked for, milliseconds since 1970. */
@@ -10,6 +11,10 @@ export interface ClusterSample {
   /** How long it took from the first commit to the last log end. */
   readonly spanMs: number
   readonly groups: ReadonlyMap<string, SampledGroup>
+  /** Commits that were seen one by one since the last sample, oldest first: only where `__consumer_offsets` is read. */
+  readonly seen: readonly SeenCommit[]
+  /** Whether `seen` is all there is: then an offset that changed is no commit of its own. */
+  readonly seesEveryCommit: boolean
   /** Whether every broker said which groups it has: only then are those that nobody named gone. */
   readonly isWhole: boolean
   readonly topics: ReadonlyMap<string, SampledTopic>
@@ -72,4 +77,36 @@ export interface SampledLog {
 export interface Collector {
   sample(signal: AbortSignal): Promise<ClusterSample>
   close(): Promise<void>
+}
+
+export interface SeenCommit {
+  readonly groupId: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** When the group committed, milliseconds since 1970. */
+  readonly timestamp: number
+  readonly observedAt: number
+}
+
+/** What every request of a sample is given. */
+export interface CallOptions {
+  readonly signal: AbortSignal
+  readonly timeoutMs: number
+}
+
+/** Where groups and commits are looked up. `read` rejects when nothing of them could be had. */
+export interface GroupSource {
+  read(options: CallOptions, problems: Problems, rights: MissingRights): Promise<SampledGroups>
+  close(): Promise<void>
+}
+
+export interface SampledGroups {
+  readonly groups: ReadonlyMap<string, SampledGroup>
+  readonly seen: readonly SeenCommit[]
+  readonly seesEveryCommit: boolean
+  readonly isWhole: boolean
+  readonly leftOut: number
+  /** Of the monotonic clock: when the first commit was asked for. */
+  readonly began: number
 }

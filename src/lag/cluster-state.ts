@@ -2,7 +2,7 @@
  * Everything that is remembered of a cluster between samples. `apply` takes a sample in; what left the cluster leaves here too. No I/O, no
  * clock: the time is the sample's.
  */
-import type { ClusterSample, SampledCommits, SampledGroup, SampledTopic } from './cluster-sample.ts'
+import type { ClusterSample, SampledCommits, SampledGroup, SampledTopic, SeenCommit } from './cluster-sample.ts'
 import { GroupState } from './group-state.ts'
 import { TopicState } from './log-state.ts'
 import { PairState } from './pair-state.ts'
@@ -53,9 +53,11 @@ export class ClusterState {
     for (const name of sample.missingTopics) this.#forgetTopic(name)
     const { longestSpanMs } = this.settings
     const isSlow = sample.spanMs > longestSpanMs
+    const unknown = this.#applySeen(sample.seen, true)
     const believed = new Set<string>()
     for (const topic of sample.topics.values()) this.#applyTopic(sample.at, topic, isSlow ? undefined : believed)
-    for (const group of sample.groups.values()) this.#applyGroup(sample.at, group, believed)
+    this.#applySeen(unknown, false)
+    for (const group of sample.groups.values()) this.#applyGroup(sample.at, group, believed, sample.seesEveryCommit)
     const gone: string[] = []
     for (const [groupId, group] of this.groups) {
       if (sample.groups.has(groupId) || !sample.isWhole) continue
@@ -124,6 +126,23 @@ export class ClusterState {
     return pair
   }
 
+  /** As Burrow: the lag of a commit is the one to the log end that was known then. Answers with those whose partition is not known yet. */
+  #applySeen(seen: readonly SeenCommit[], isEndOfThen: boolean): SeenCommit[] {
+    const unknown: SeenCommit[] = []
+    for (const commit of seen) {
+      const { groupId, topic, partition, offset, timestamp, observedAt } = commit
+      const log = this.topics.get(topic)?.log(partition)
+      if (!log) {
+        unknown.push(commit)
+        continue
+      }
+      const pair = this.ensurePair(this.ensureGroup(groupId), topic, partition)
+      const lag = isEndOfThen && log.end !== undefined ? Math.max(0, log.end - offset) : null
+      pair?.observeCommit({ offset, timestamp, observedAt, lag })
+    }
+    return unknown
+  }
+
   #applyTopic(at: number, seen: SampledTopic, believed: Set<string> | undefined): void {
     const known = this.topics.get(seen.topic)
     if (known?.topicId !== undefined && seen.topicId !== undefined && known.topicId !== seen.topicId) {
@@ -159,7 +178,7 @@ export class ClusterState {
     }
   }
 
-  #applyGroup(at: number, seen: SampledGroup, believed: ReadonlySet<string>): void {
+  #applyGroup(at: number, seen: SampledGroup, believed: ReadonlySet<string>, seesEveryCommit: boolean): void {
     const group = this.ensureGroup(seen.groupId)
     group.observe(at, seen)
     if (!seen.commits) return
@@ -167,10 +186,10 @@ export class ClusterState {
     for (const [name, partitions] of seen.commits) {
       const topic = this.topics.get(name)
       if (!topic || group.hasGivenUp(name, partitions)) continue
-      for (const [partition, { offset, timestamp }] of partitions) {
+      for (const [partition, { offset }] of partitions) {
         if (!topic.log(partition)) continue
         const pair = this.ensurePair(group, name, partition)
-        if (pair) this.#applyCommit(at, group, pair, offset, believed, timestamp)
+        if (pair) this.#applyCommit(at, group, pair, offset, believed, seesEveryCommit)
       }
     }
     this.#forgetUncommitted(group, seen.commits)
@@ -182,13 +201,13 @@ export class ClusterState {
     pair: PairState,
     offset: number,
     believed: ReadonlySet<string>,
-    timestamp: number | undefined,
+    seesEveryCommit: boolean,
   ): void {
     const { settings } = this
     const log = this.topics.get(pair.topic)!.log(pair.partition)!
     const isBelieved = believed.has(`${pair.topic}-${pair.partition}`)
     const end = settings.readsCommitted(group.groupId) ? (log.lastStable ?? log.end) : log.end
-    pair.observe(at, offset, isBelieved ? end : undefined, settings.allowedLag(group.groupId), timestamp)
+    pair.observe(at, offset, isBelieved ? end : undefined, settings.allowedLag(group.groupId), !seesEveryCommit)
   }
 
   /** Offsets that were deleted, expired or belong to a topic that is gone or given up. */

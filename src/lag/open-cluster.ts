@@ -1,12 +1,17 @@
 /** Puts a cluster's monitor together from its configuration: clients, collector, look at the log. */
 import { Admin } from '../client/admin/index.ts'
-import { systemSeams, type ClientSeams } from '../client/index.ts'
-import { AdminCollector } from './admin-collector.ts'
+import { systemSeams, type ClientSeams, type PropertyBag } from '../client/index.ts'
+import { AdminGroups } from './admin-groups.ts'
 import { byGroup, type ClusterConf, wantsGroup } from './cluster-conf.ts'
 import { ClusterMonitor } from './cluster-monitor.ts'
-import type { ClusterSample, Collector } from './cluster-sample.ts'
+import type { ClusterSample, Collector, GroupSource } from './cluster-sample.ts'
 import { countingTransport } from './counting-transport.ts'
 import { LogPeek } from './log-peek.ts'
+import { CheckedGroups, OffsetsTopic } from './offsets-topic.ts'
+import { SampleCollector } from './sample-collector.ts'
+
+/** A partition of `__consumer_offsets` may stand still this long, whatever the interval is. */
+const LEAST_STALL_MS = 10_000
 
 /** Connects with the first sample. @throws ConfigError when the client's properties are not sound */
 export function openCluster(conf: ClusterConf, overrides: Partial<ClientSeams> = {}): ClusterMonitor {
@@ -25,13 +30,8 @@ export function openCluster(conf: ClusterConf, overrides: Partial<ClientSeams> =
   )
   const allowedLag = byGroup(conf, (rule) => rule.allowedLag, conf.allowedLag)
   const isolation = byGroup(conf, (rule) => rule.isolation, conf.isolation)
-  const collector = new AdminCollector(admin, seams.clock, {
-    wantsGroup: (groupId) => wantsGroup(conf, groupId),
-    maxGroups: conf.maxGroups,
-    timeoutMs,
-    describeEveryMs: conf.describeEveryMs,
-    topicsEveryMs: conf.topicsEveryMs,
-  })
+  const groups = groupSource(conf, admin, properties, { ...seams, transport: plain.transport })
+  const collector = new SampleCollector(admin, groups, seams.clock, { timeoutMs, topicsEveryMs: conf.topicsEveryMs })
   const peek = conf.peek ? new LogPeek(properties, plain) : undefined
   const { name, ruleSet, intervals, minDistanceMs, maxPairs, minimumComplete, minimumSamples, sampleIntervalMs } = conf
   const monitor = new ClusterMonitor(
@@ -53,6 +53,16 @@ export function openCluster(conf: ClusterConf, overrides: Partial<ClientSeams> =
   )
   if (peek) monitor.onSample(() => peek.look(monitor.state))
   return monitor
+}
+
+function groupSource(conf: ClusterConf, admin: Admin, properties: PropertyBag, seams: ClientSeams): GroupSource {
+  const wants = (groupId: string) => wantsGroup(conf, groupId)
+  const { maxGroups, describeEveryMs, collectBy, sampleIntervalMs } = conf
+  const coordinators = () => new AdminGroups(admin, seams.clock, { wantsGroup: wants, maxGroups, describeEveryMs })
+  if (collectBy === 'admin') return coordinators()
+  const stalledAfterMs = Math.max(3 * sampleIntervalMs, LEAST_STALL_MS)
+  const topic = new OffsetsTopic(admin, properties, seams, { wantsGroup: wants, maxGroups, stalledAfterMs })
+  return collectBy === 'offsets-topic' ? topic : new CheckedGroups(coordinators(), topic)
 }
 
 /** Ends the look with the collector, and says its missing rights among the others. */

@@ -55,12 +55,11 @@ export class PairState {
   /**
    * Takes in the commit that a sample found, and the log end if that can be believed.
    *
-   * @param timestamp when the group committed, if that is told; else the moment at which it was first seen stands for it
+   * @param isCommit whether an offset that changed stands for a commit: where commits are not seen one by one
    */
-  observe(at: number, committed: number, end: number | undefined, allowedLag: number, timestamp?: number): void {
+  observe(at: number, committed: number, end: number | undefined, allowedLag: number, isCommit = true): void {
     if (committed !== this.committed) {
-      if (timestamp === undefined)
-        this.#commit({ offset: committed, timestamp: at, observedAt: at, lag: lagAt(end, committed) })
+      if (isCommit) this.#commit({ offset: committed, timestamp: at, observedAt: at, lag: lagAt(end, committed) })
       if (this.lagSince !== undefined && this.committed !== undefined) {
         const gapMs = at - Math.max(this.lagSince, this.movedAt ?? this.lagSince)
         this.workGapMs = Math.max(Math.min(gapMs, LONGEST_GAP_MS), this.workGapMs * GAP_KEPT)

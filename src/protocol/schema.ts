@@ -400,21 +400,22 @@ export function struct<const F extends Fields, const O extends FieldOptions<Stru
   }
 }
 
-/** A struct that can be null: one byte before it says so, -1 null and 1 present. */
+/** A struct that can be null: one byte before it says so, -1 null and 1 present; 0 null and 1 present where it is a tagged field. */
 export function nullableStruct<const F extends Fields, const O extends FieldOptions<StructInput<F> | null> = {}>(
   fields: F,
   options?: O,
 ): Field<StructValue<F> | null, StructInput<F> | null, Can<O>> {
   return {
     options: (options ?? {}) as O,
-    zero: null,
+    zero: (options?.default ?? null) as StructValue<F> | null,
     compile(version, flexible) {
       const inner = structCodec<StructValue<F>, StructInput<F>>(fields, version, flexible)
+      const absent = options?.tag === undefined ? -1 : 0
       return {
         minBytes: 1,
-        read: (reader) => (reader.int8() < 0 ? null : inner.read(reader)),
+        read: (reader) => (reader.int8() <= absent ? null : inner.read(reader)),
         write(writer, value) {
-          writer.int8(value === null ? -1 : 1)
+          writer.int8(value === null ? absent : 1)
           if (value !== null) inner.write(writer, value)
         },
       }

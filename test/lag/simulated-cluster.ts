@@ -9,6 +9,7 @@ import type {
   SampledCommit,
   SampledGroup,
   SampledTopic,
+  SeenCommit,
 } from '../../src/lag/cluster-sample.ts'
 import { ClusterMonitor, type ClusterMonitorSettings, type Sampled } from '../../src/lag/cluster-monitor.ts'
 import type { Clock } from '../../src/seams/clock.ts'
@@ -121,6 +122,8 @@ export class SimulatedCluster implements Collector {
   readonly topics = new Map<string, { topicId: string; logs: SimulatedLog[] }>()
   readonly groups = new Map<string, SimulatedGroup>()
   isWhole = true
+  readonly seen: SeenCommit[] = []
+  seesEveryCommit = false
   spanMs = 20
   failure: Error | undefined
   problems: readonly string[] = []
@@ -152,6 +155,8 @@ export class SimulatedCluster implements Collector {
       at: this.clock.now(),
       spanMs: this.spanMs,
       groups: new Map([...this.groups].map(([groupId, group]) => [groupId, group.sampled(groupId)])),
+      seen: this.seen.splice(0),
+      seesEveryCommit: this.seesEveryCommit,
       isWhole: this.isWhole,
       topics,
       missingTopics: new Set(committed.filter((topic) => !this.topics.has(topic))),

@@ -11,6 +11,13 @@ import {
   consumerProtocolSubscription,
 } from '../../src/protocol/stored/consumer-protocol.ts'
 import {
+  consumerGroupCurrentMemberAssignmentKey,
+  consumerGroupCurrentMemberAssignmentValue,
+  consumerGroupMemberMetadataKey,
+  consumerGroupMemberMetadataValue,
+  consumerGroupMetadataKey,
+} from '../../src/protocol/stored/consumer-group-records.ts'
+import {
   groupMetadataKey,
   groupMetadataValue,
   offsetCommitKey,
@@ -34,6 +41,11 @@ export const storedStructs: readonly (readonly [StoredStruct, readonly string[]]
   [offsetCommitValue, ['OffsetCommitValue']],
   [groupMetadataKey, ['GroupMetadataKey']],
   [groupMetadataValue, ['GroupMetadataValue']],
+  [consumerGroupMetadataKey, ['ConsumerGroupMetadataKey']],
+  [consumerGroupMemberMetadataKey, ['ConsumerGroupMemberMetadataKey']],
+  [consumerGroupMemberMetadataValue, ['ConsumerGroupMemberMetadataValue']],
+  [consumerGroupCurrentMemberAssignmentKey, ['ConsumerGroupCurrentMemberAssignmentKey']],
+  [consumerGroupCurrentMemberAssignmentValue, ['ConsumerGroupCurrentMemberAssignmentValue']],
   [transactionLogKey, ['TransactionLogKey']],
   [transactionLogValue, ['TransactionLogValue']],
 ]

@@ -55,6 +55,12 @@ export class Admin {
     return { clusterId, brokers: brokers.size }
   }
 
+  /** Names of the topics that later calls know, by their id. */
+  topicNames(): ReadonlyMap<string, string> {
+    const topics = [...this.#cluster.metadata.topics.values()]
+    return new Map(topics.flatMap(({ name, topicId }) => (topicId === undefined ? [] : [[topicId, name]])))
+  }
+
   /** Finds the cluster: one round over the bootstrap servers. @throws BrokerUnavailableError that names each address and its cause */
   connect({ signal }: AdminCallOptions = {}): Promise<void> {
     return this.#cluster.connect(signal)

@@ -49,6 +49,11 @@ public class ProtocolVectors {
         "org.apache.kafka.coordinator.group.generated.OffsetCommitValue",
         "org.apache.kafka.coordinator.group.generated.GroupMetadataKey",
         "org.apache.kafka.coordinator.group.generated.GroupMetadataValue",
+        "org.apache.kafka.coordinator.group.generated.ConsumerGroupMetadataKey",
+        "org.apache.kafka.coordinator.group.generated.ConsumerGroupMemberMetadataKey",
+        "org.apache.kafka.coordinator.group.generated.ConsumerGroupMemberMetadataValue",
+        "org.apache.kafka.coordinator.group.generated.ConsumerGroupCurrentMemberAssignmentKey",
+        "org.apache.kafka.coordinator.group.generated.ConsumerGroupCurrentMemberAssignmentValue",
         "org.apache.kafka.coordinator.transaction.generated.TransactionLogKey",
         "org.apache.kafka.coordinator.transaction.generated.TransactionLogValue");
 
