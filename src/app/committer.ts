@@ -11,7 +11,7 @@ import { topicPartitionKey, TopicPartitionMap, type TopicPartition } from '../pr
 import { RebalanceInProgressError } from '../client/consumer/consumer-errors.ts'
 import { AbortedError } from '../client/errors.ts'
 import type { CallLimits, CommitChannel, PartitionOffset } from './consumer-port.ts'
-import { TransactionBrokenError } from './errors.ts'
+import { OutputRefusedError, TransactionBrokenError } from './errors.ts'
 
 export interface DurableOffset {
   readonly topicPartition: TopicPartition
@@ -30,8 +30,8 @@ export class Committer {
   #lastAt: number
   #count = 0
   #lastAtMs: number | undefined
-  /** Called when the channel is of no use any more: the consumer must begin again. */
-  onBroken: (error: TransactionBrokenError) => void = () => {}
+  /** Called when the channel is of no use any more: the consumer must begin again, or cannot go on. */
+  onBroken: (error: TransactionBrokenError | OutputRefusedError) => void = () => {}
   /** For messages: whether the store keeps its own offsets, so that a commit is only for lag tools. */
   isMirror = false
 
@@ -138,7 +138,7 @@ export class Committer {
       ? 'The store has them; only lag tools will see it later'
       : 'They are stored; without a later commit the next owner stores them again'
     const message = `committing ${names.join(', ')} failed: ${error.message}. ${then}`
-    if (error instanceof TransactionBrokenError) this.onBroken(error)
+    if (error instanceof TransactionBrokenError || error instanceof OutputRefusedError) this.onBroken(error)
     // Everyday life: a rebalance begins, or the end does, and each commits again before partitions are given away.
     if (error instanceof RebalanceInProgressError || (error instanceof AbortedError && !isLast))
       this.#logger.debug({ consumer: this.#consumer }, message)

@@ -80,6 +80,17 @@ export class TransactionBrokenError extends SluiceError {
   }
 }
 
+/** With `exactly.once`: what handlers sent can be written by no transaction, however often it is tried. To pass its record would lose it. */
+export class OutputRefusedError extends SluiceError {
+  constructor(cause: Error) {
+    super(
+      'SLUICE_OUTPUT_REFUSED',
+      `what handlers sent cannot be written: ${cause.message}. Nothing of it is committed: mend the handler, the topic or its rights, and start again`,
+      { cause },
+    )
+  }
+}
+
 /** The store stands where the log has no records: deleted by retention, or another topic under the same name. */
 export class OffsetOutsideLogError extends SluiceError {
   constructor(topicPartition: TopicPartition, next: number, log: { start: number; end: number }) {

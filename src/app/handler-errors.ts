@@ -1,4 +1,5 @@
 /** What a handler's error says, and where it came about. */
+import { bytesOf, headersOf, type ProducerRecord } from '../client/producer/record.ts'
 import { inspect } from 'node:util'
 import type { Logger } from '../seams/logger.ts'
 import type { HandlerContext, HandlerRecord } from './handler.ts'
@@ -32,13 +33,18 @@ export function errorOf(thrown: unknown): Error {
   return new Error(`the handler threw what is no error: ${inspect(thrown)}`, { cause: thrown })
 }
 
-/** Nobody may be waiting for it any more, and nobody's failure to wait may end the process: so it is said as well. */
-export function tooLate({ logger }: HandlerContext): Promise<void> {
+export async function tooLate({ logger }: HandlerContext): Promise<void> {
   const error = new Error('the handler has resolved: await what is to be sent within it')
   logger.error({}, `not sent: ${error.message}`)
-  const refused = Promise.reject<void>(error)
-  refused.catch(() => {})
-  return refused
+  throw error
+}
+
+/** What cannot be sent is found out now: in the transaction it would fail every other record's output too. */
+export async function hold(record: ProducerRecord, outputs: ProducerRecord[]): Promise<void> {
+  bytesOf(record.key, 'key')
+  bytesOf(record.value, 'value')
+  headersOf(record.headers)
+  outputs.push(record)
 }
 
 /** Where in the user's own code it came about: from the call of the handler on, the rest is ours. */

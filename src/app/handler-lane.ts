@@ -30,9 +30,9 @@ import { classOf } from './dead-letters.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
 import { Fifo } from './fifo.ts'
 import { HandlerRecord, type HandlerContext, type HandlerProducer } from './handler.ts'
-import { isFatal, failedIndex, causeOf, errorOf, tooLate, stackOf, placed } from './handler-errors.ts'
+import { isFatal, failedIndex, causeOf, errorOf, hold, tooLate, stackOf, placed } from './handler-errors.ts'
 import type { LoadedHandler } from './handler-module.ts'
-import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
+import { sizeOf, type ClosingLimits, type Lane, type LaneState } from './partition-work.ts'
 import { unlessStopped } from './unless-stopped.ts'
 
 export type Order = 'partition' | 'key' | 'unordered'
@@ -392,15 +392,10 @@ export class HandlerLane implements Lane {
     let isOver = false
     const producer: HandlerProducer = {
       send: (record) => {
-        if (isOver) return tooLate(context)
-        if (!send) {
-          outputs.push(record)
-          return Promise.resolve()
-        }
-        const sending = send(record, this.#closing.signal)
-        // Whoever does not await it still must not pass the record.
+        const sending = isOver ? tooLate(context) : send ? send(record, this.#closing.signal) : hold(record, outputs)
+        // Whoever does not await it still must not pass the record, and nobody's failure to await it may end the process.
         sending.catch(() => {})
-        sent.push(sending)
+        if (!isOver) sent.push(sending)
         return sending
       },
     }
@@ -512,7 +507,7 @@ export class HandlerLane implements Lane {
     this.#outputs = this.#outputs.filter((one) => one.next > next)
   }
 
-  async close(signal: AbortSignal, drain?: AbortSignal): Promise<void> {
+  async close({ signal, drain, work }: ClosingLimits): Promise<void> {
     this.#stop()
     const timer = this.#context.clock.setTimer(PATIENCE_MS, () => this.#leave(), { background: true })
     const abort = () => {
@@ -525,7 +520,7 @@ export class HandlerLane implements Lane {
       if (one.aborted) abort()
     }
     try {
-      await this.#untilIdle(signal)
+      await this.#untilIdle(work ? AbortSignal.any([signal, work]) : signal)
     } finally {
       timer.cancel()
       for (const one of given) one.removeEventListener('abort', abort)

@@ -9,14 +9,14 @@ import { SluiceError } from '../error.ts'
 import { Admin } from '../client/admin/index.ts'
 import type { PropertyBag } from '../client/config.ts'
 import { KafkaError } from '../protocol/error-codes.ts'
-import { TimeoutError, TransactionAbortableError } from '../client/errors.ts'
+import { InvalidArgumentError, RecordTooLargeError, TimeoutError, TransactionAbortableError } from '../client/errors.ts'
 import { Producer } from '../client/producer/index.ts'
-import type { ProducerRecord } from '../client/producer/record.ts'
+import { type ProducerRecord, SendBatchError } from '../client/producer/record.ts'
 import type { GroupMetadata, OffsetToCommit } from '../client/producer/transaction-offsets.ts'
 import { adminProperties, producerProperties } from '../client/properties.ts'
 import type { ClientSeams } from '../client/seams.ts'
 import type { PartitionOffset } from './consumer-port.ts'
-import { TransactionBrokenError } from './errors.ts'
+import { OutputRefusedError, TransactionBrokenError } from './errors.ts'
 import type { ProducerPort } from './producer-port.ts'
 
 /** Kafka Streams' own, for the same use: a member that died holds up readers of its output, and its successor, for this long. */
@@ -34,7 +34,8 @@ export class KafkaProducerPort implements ProducerPort {
   readonly #options: KafkaProducerPortOptions
   #plain: Producer | undefined
   #transactional: Promise<Producer> | undefined
-  #isClosed = false
+  /** Aborts when nobody waits for what is under way any more. */
+  readonly #closing = new AbortController()
 
   constructor(options: KafkaProducerPortOptions) {
     this.#options = options
@@ -70,14 +71,21 @@ export class KafkaProducerPort implements ProducerPort {
     group: GroupMetadata,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const producer = await this.#transactionalProducer(signal)
-    producer.beginTransaction()
+    const producer = await this.#transactionalProducer()
+    signal?.throwIfAborted()
+    try {
+      producer.beginTransaction()
+    } catch (error) {
+      // Fenced or failed for good, earlier: only a new producer goes on.
+      throw new TransactionBrokenError('beginning a transaction', error as Error)
+    }
     try {
       if (records.length > 0) await producer.sendBatch(records, { signal })
       await producer.sendOffsetsToTransaction(offsets.map(toCommit), group, { signal })
     } catch (error) {
       await this.#abort(producer, error as Error)
-      throw error
+      const refusal = refusalIn(error as Error)
+      throw refusal ? new OutputRefusedError(refusal) : error
     }
     await this.#commit(producer, signal)
   }
@@ -86,7 +94,7 @@ export class KafkaProducerPort implements ProducerPort {
   async #commit(producer: Producer, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       try {
-        return await producer.commitTransaction()
+        return await producer.commitTransaction({ signal: this.#closing.signal })
       } catch (error) {
         // Asked again, it goes on where it was.
         if (error instanceof TimeoutError && !signal?.aborted) continue
@@ -101,21 +109,22 @@ export class KafkaProducerPort implements ProducerPort {
 
   async #abort(producer: Producer, cause: Error): Promise<void> {
     try {
-      await producer.abortTransaction()
+      await producer.abortTransaction({ signal: this.#closing.signal })
     } catch (error) {
       throw new TransactionBrokenError(`aborting a transaction (after: ${cause.message})`, error as Error)
     }
   }
 
-  #transactionalProducer(signal: AbortSignal | undefined): Promise<Producer> {
-    this.#transactional ??= this.#begin(signal).catch((error: Error) => {
+  /** Its making is nobody's own: the one who asked first may have given up while others still wait. */
+  #transactionalProducer(): Promise<Producer> {
+    this.#transactional ??= this.#begin().catch((error: Error) => {
       this.#transactional = undefined
       throw error
     })
     return this.#transactional
   }
 
-  async #begin(signal: AbortSignal | undefined): Promise<Producer> {
+  async #begin(): Promise<Producer> {
     const { transactionalIdPrefix, seams } = this.#options
     const id = `${transactionalIdPrefix}-${seams.random.uuid()}`
     const producer = new Producer(
@@ -123,7 +132,7 @@ export class KafkaProducerPort implements ProducerPort {
       seams,
     )
     try {
-      await producer.initTransactions({ signal })
+      await producer.initTransactions({ signal: this.#closing.signal })
       return producer
     } catch (error) {
       await producer.close({ timeoutMs: 0 })
@@ -132,16 +141,38 @@ export class KafkaProducerPort implements ProducerPort {
   }
 
   #properties(): PropertyBag {
-    if (this.#isClosed) throw new SluiceError('SLUICE_CLOSED', 'the application’s producer is closed')
+    if (this.#closing.signal.aborted) throw new SluiceError('SLUICE_CLOSED', 'the application’s producer is closed')
     const { consumer, producer } = this.#options
     return { ...shared(consumer, producerProperties), ...producer }
   }
 
   async close(timeoutMs: number): Promise<void> {
-    this.#isClosed = true
+    this.#closing.abort()
     const transactional = await this.#transactional?.catch(() => undefined)
     await Promise.all([this.#plain?.close({ timeoutMs }), transactional?.close({ timeoutMs })])
   }
+}
+
+/** What no repetition cures, and what is the record's or its topic's own. */
+const refusals: ReadonlySet<string> = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'INVALID_TOPIC_EXCEPTION',
+  'TOPIC_AUTHORIZATION_FAILED',
+  'INVALID_TIMESTAMP',
+  'INVALID_RECORD',
+])
+
+/** A batch's other records fail with it, by an error that has its cause in that one. */
+function refusalIn(error: Error): Error | undefined {
+  const all = error instanceof SendBatchError ? error.failures.map((failure) => failure.error) : [error]
+  const causes = all.flatMap((one) => (one.cause instanceof Error ? [one, one.cause] : [one]))
+  return causes.find(
+    (one) =>
+      one instanceof RecordTooLargeError ||
+      one instanceof InvalidArgumentError ||
+      (one instanceof KafkaError && refusals.has(one.error.name)),
+  )
 }
 
 function toCommit({ topicPartition, offset }: PartitionOffset): OffsetToCommit {

@@ -24,7 +24,7 @@ import { backoffMs } from './backoff.ts'
 import type { DecodedBatch, RecordDecoder } from './decode.ts'
 import { PoisonRecordError, ValueDecodeError } from './errors.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
-import { sizeOf, type Lane, type LaneState } from './partition-work.ts'
+import { sizeOf, type ClosingLimits, type Lane, type LaneState } from './partition-work.ts'
 import { unlessStopped } from './unless-stopped.ts'
 
 /** When a lane flushes; whatever comes first. */
@@ -177,8 +177,9 @@ export class PartitionLane implements Lane {
    * Takes nothing more, flushes what is with the sink unless `signal` aborts first, and closes. Records that were not
    * yet written are dropped, as nobody has committed them; with `drain` they are written first, until it aborts.
    */
-  async close(signal: AbortSignal, drain?: AbortSignal): Promise<void> {
-    if (drain && !drain.aborted) {
+  async close({ signal, drain }: ClosingLimits): Promise<void> {
+    // With `commit: record` each record waits for its commit, which only the loop does: what is left of one poll is dropped.
+    if (drain && !drain.aborted && !this.#context.afterFlush) {
       const drained = Promise.withResolvers<void>()
       drain.addEventListener('abort', () => drained.resolve(), { once: true })
       await Promise.race([this.#running, drained.promise])

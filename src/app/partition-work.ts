@@ -13,6 +13,16 @@ export type LaneState =
   | { readonly kind: 'ended'; readonly error: SinkEndedError }
   | { readonly kind: 'closed' }
 
+/** How long a lane may take to close. */
+export interface ClosingLimits {
+  /** Everything ends. */
+  readonly signal: AbortSignal
+  /** Until then what was pushed may be worked off too; a handler that runs is told to come to its end. */
+  readonly drain?: AbortSignal
+  /** A handler that runs on is not waited for any more: what others have done is still to be committed. */
+  readonly work?: AbortSignal
+}
+
 export interface Lane {
   readonly state: LaneState
   /** Everything below is stored or handled for good. */
@@ -29,11 +39,8 @@ export interface Lane {
   readonly isWaiting: boolean
   /** Takes what a poll returned: records in offset order, and the position after them. */
   push(records: readonly ConsumerRecord[], next: number): void
-  /**
-   * Takes nothing more, and finishes what is under way unless `signal` aborts first. With `drain` what was pushed may be worked off
-   * too, until that aborts. `durable` does not move afterwards.
-   */
-  close(signal: AbortSignal, drain?: AbortSignal): Promise<void>
+  /** Takes nothing more, and finishes what is under way within the limits. `durable` does not move afterwards. */
+  close(limits: ClosingLimits): Promise<void>
   /** Another member may own the partition: starts nothing more, aborts what is under way. */
   abort(): Promise<void>
 }

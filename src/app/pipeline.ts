@@ -33,7 +33,7 @@ import type { RecordDecoder } from './decode.ts'
 import { GuaranteeError, OffsetOutsideLogError, TopicRecreatedError } from './errors.ts'
 import { FailurePolicy, type FailureCounts } from './failure-policy.ts'
 import { PartitionLane, type Cadence, type LaneContext } from './lane.ts'
-import type { Lane } from './partition-work.ts'
+import type { ClosingLimits, Lane } from './partition-work.ts'
 import { newPartition, type Partition, type PartitionProgress } from './pipeline-partition.ts'
 
 export type { LaneContext } from './lane.ts'
@@ -101,8 +101,11 @@ const POLL_MS = 500
 const SHORT_POLL_MS = 50
 /** A flush is aborted when this part of max.poll.interval.ms is over, so that a revocation can still commit in time. */
 const FLUSH_SHARE = 0.6
+const COMMIT_SHARE = 0.2
 /** Part of shutdown.timeout.ms for writing what was read. */
 const DRAIN_SHARE = 0.5
+/** Part of it after which nothing under way is waited for any more: what others have done is still to be committed. */
+const WORK_SHARE = 0.8
 const FLUSH_BYTES = 16 * 1024 * 1024
 
 export class Pipeline {
@@ -113,6 +116,7 @@ export class Pipeline {
   readonly #stop = new AbortController()
   /** Aborts when what was read and not yet written is given up, so that the rest of the time is for flush and commit. */
   readonly #drained = new AbortController()
+  readonly #worked = new AbortController()
   /** Aborts when the time for an orderly end is over. */
   readonly #deadline = new AbortController()
   #opened: Opened | undefined
@@ -169,6 +173,7 @@ export class Pipeline {
     this.#stop.abort()
     this.#endsAt = clock.monotonic() + shutdownTimeoutMs
     clock.setTimer(shutdownTimeoutMs * DRAIN_SHARE, () => this.#drained.abort(), { background: true })
+    clock.setTimer(shutdownTimeoutMs * WORK_SHARE, () => this.#worked.abort(), { background: true })
     clock.setTimer(shutdownTimeoutMs, () => this.#deadline.abort(), { background: true })
     this.#signalChange()
     port.wakeup()
@@ -186,9 +191,11 @@ export class Pipeline {
     }
     if (this.#failure) this.stop()
     try {
-      // With `commit: record` each record waits for its commit, which only the loop does: what is left of one poll is dropped.
-      const drain = this.#options.commit === 'record' ? undefined : this.#drained.signal
-      await this.#release([...this.#partitions.keys()], this.#deadline.signal, drain)
+      await this.#release([...this.#partitions.keys()], {
+        signal: this.#deadline.signal,
+        drain: this.#drained.signal,
+        work: this.#worked.signal,
+      })
     } catch (error) {
       this.#fail(error as Error)
     }
@@ -514,7 +521,7 @@ export class Pipeline {
       const { clock, maxPollIntervalMs } = this.#options
       const timer = clock.setTimer(maxPollIntervalMs * FLUSH_SHARE, () => limit.abort())
       try {
-        await this.#release(partitions, AbortSignal.any([limit.signal, this.#deadline.signal]))
+        await this.#release(partitions, { signal: AbortSignal.any([limit.signal, this.#deadline.signal]) })
       } catch (error) {
         this.#fail(error as Error)
       } finally {
@@ -531,11 +538,11 @@ export class Pipeline {
   }
 
   /** Flushes what the sink has of these partitions, commits it and lets go of them. */
-  async #release(topicPartitions: readonly TopicPartition[], signal: AbortSignal, drain?: AbortSignal): Promise<void> {
+  async #release(topicPartitions: readonly TopicPartition[], limits: ClosingLimits): Promise<void> {
     const held = this.#take(topicPartitions)
     if (held.length === 0) return
     this.#committer.releaseWaiters()
-    await Promise.all(held.map(async ({ lane }) => lane?.close(signal, drain)))
+    await Promise.all(held.map(async ({ lane }) => lane?.close(limits)))
     this.#committer.releaseWaiters()
     const placed = held.filter(({ lane }) => lane)
     const positions =
@@ -554,7 +561,11 @@ export class Pipeline {
     for (const partition of held) if (this.#foreignTopicId(partition)) durable.delete(partition.topicPartition)
     const offsets = [...durable].map(([topicPartition, durable]) => ({ topicPartition, durable }))
     const dirty = this.#committer.dirty(offsets)
-    if (dirty.length > 0) await this.#committer.now(dirty, { timeoutMs: this.#leftMs(), signal }, true)
+    if (dirty.length > 0) {
+      // Lanes may have used up their time; what is durable is committed all the same.
+      const timeoutMs = this.#leftMs() ?? this.#options.maxPollIntervalMs * COMMIT_SHARE
+      await this.#committer.now(dirty, { timeoutMs, signal: this.#deadline.signal }, true)
+    }
     this.#forget(held)
   }
 

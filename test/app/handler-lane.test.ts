@@ -403,6 +403,15 @@ await test('exactly.once: output is held until its record belongs to the run wit
   assert.deepEqual(bench.sent, [])
 })
 
+await test('exactly.once: what cannot be sent is a failed attempt of its own record', async () => {
+  const handle = (_: HandlerRecord, { producer }: HandlerContext) => {
+    void producer.send({ topic: 'receipts', value: { amount: 1 } as never })
+  }
+  const { lane } = new Bench({ handler: { kind: 'record', handle }, isExactlyOnce: true, onFailure: 'skip' })
+  lane.push(recordsOf(['a']), 1)
+  await until(() => lane.isWaiting)
+})
+
 await test('batch: what waits comes together, and a failure at a record keeps those before it', async () => {
   const bench = new Bench({ kind: 'batch', batchRecords: 3, retry: { retries: 1, backoffMs: 1, backoffMaxMs: 1 } })
   bench.lane.push(recordsOf(['a', 'b', 'c', 'd', 'e']), 5)
@@ -493,7 +502,7 @@ await test('close: a retry whose wait is over and that waits for room is given u
   bench.calls[0]!.reject(new Error('down'))
   await bench.clock.run(() => !bench.lane.isWaiting && other.calls.length === 1, 1000)
   await bench.settled()
-  await bench.lane.close(new AbortController().signal)
+  await bench.lane.close({ signal: new AbortController().signal })
   assert.equal(bench.calls.length, 1)
   await other.resolve(0)
   assert.equal(other.calls.length, 2, 'the room is not lost')
@@ -521,7 +530,7 @@ await test('close: what runs is finished, nothing else begins, and its result co
   const bench = new Bench({ order: 'unordered', concurrency: 2 })
   bench.lane.push(recordsOf(['a', 'b', 'c']), 3)
   await bench.settled()
-  const closing = bench.lane.close(new AbortController().signal)
+  const closing = bench.lane.close({ signal: new AbortController().signal })
   bench.lane.push(recordsOf(['d'], 3), 4)
   await bench.resolve(0, 1)
   await closing
@@ -535,7 +544,7 @@ await test('close: a handler that does not end is not waited for beyond the limi
   bench.lane.push(recordsOf(['a']), 1)
   await bench.settled()
   const limit = new AbortController()
-  const closing = bench.lane.close(limit.signal)
+  const closing = bench.lane.close({ signal: limit.signal })
   assert.equal(bench.calls[0]!.context.signal.aborted, false)
   limit.abort()
   await closing
@@ -549,7 +558,7 @@ await test('close: a retry that waits is given up at once', async () => {
   bench.answer = () => new Error('down')
   bench.lane.push(recordsOf(['a']), 1)
   await bench.settled()
-  await bench.lane.close(new AbortController().signal)
+  await bench.lane.close({ signal: new AbortController().signal })
   assert.equal(bench.calls.length, 1)
   assert.equal(bench.lane.state.kind, 'closed')
   assert.equal(bench.lane.durable, undefined)

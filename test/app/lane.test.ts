@@ -189,7 +189,7 @@ await test('lane: batches meet the records of the cadence exactly', async () => 
   await until(() => lane.isIdle)
   assert.deepEqual(sink.flushes, [4, 8])
   assert.equal(lane.durable, 8)
-  await lane.close(new AbortController().signal)
+  await lane.close({ signal: new AbortController().signal })
   assert.deepEqual(sink.flushes, [4, 8, 10])
 })
 
@@ -237,7 +237,7 @@ await test('lane: closing drops what was not written and flushes what was', asyn
   const lane = laneOf(slow)
   lane.push(records(0, 3), 3)
   lane.push(records(3, 6), 6)
-  const closed = lane.close(new AbortController().signal)
+  const closed = lane.close({ signal: new AbortController().signal })
   release.resolve()
   await closed
   assert.equal(lane.durable, 3)
