@@ -407,9 +407,11 @@ await test('exactly.once: what cannot be sent is a failed attempt of its own rec
   const handle = (_: HandlerRecord, { producer }: HandlerContext) => {
     void producer.send({ topic: 'receipts', value: { amount: 1 } as never })
   }
-  const { lane } = new Bench({ handler: { kind: 'record', handle }, isExactlyOnce: true, onFailure: 'skip' })
+  const { lane, failures } = new Bench({ handler: { kind: 'record', handle }, isExactlyOnce: true, onFailure: 'skip' })
   lane.push(recordsOf(['a']), 1)
-  await until(() => lane.isWaiting)
+  await until(() => lane.durable === 1)
+  assert.equal(failures.counts.skipped, 1)
+  assert.deepEqual(lane.outputsUpTo(1), [])
 })
 
 await test('batch: what waits comes together, and a failure at a record keeps those before it', async () => {

@@ -91,7 +91,8 @@ function assertOrderByKey(lines: readonly string[]): void {
 for (const threads of [true, false]) {
   await test(`handlers: a rolling restart of three processes handles each record once, by key in order (threads ${threads})`, async (t) => {
     const handler = `export default async (record) => {
-  await sleep(1 + (Number(record.value) % 7))
+  const workMs = 1 + (Number(record.value) % 7)
+  await sleep(workMs)
   handled(record)
 }`
     const place = await placeOf(t, handler, { order: 'key', concurrency: 50, threads, 'auto.commit.interval.ms': 100 })
@@ -135,7 +136,7 @@ for (const threads of [true, false]) {
     await endsWell(process)
     const offsets = [...(await place.admin.listGroupOffsets(GROUP))]
     assert.deepEqual(
-      offsets.map(([{ partition }, { offset }]) => [partition, offset]).filter(([, offset]) => offset > 0),
+      offsets.map(([{ partition }, { offset }]) => [partition, offset]).filter(([, offset]) => (offset ?? 0) > 0),
       [[1, 10]],
     )
   })
