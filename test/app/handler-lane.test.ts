@@ -573,7 +573,7 @@ await test('close: a gap is closed first, so that what is done behind it is not 
   await bench.settled()
   assert.deepEqual(bench.offsets, [[0], [1], [3]])
   let isClosed = false
-  void bench.lane.close(new AbortController().signal).then(() => (isClosed = true))
+  void bench.lane.close({ signal: new AbortController().signal }).then(() => (isClosed = true))
   await bench.clock.run(() => isClosed, 5000)
   assert.equal(bench.lane.durable, 4, 'offset 2 had to be handled, offset 4 not any more')
 })
@@ -585,7 +585,7 @@ await test('close: a gap that is not closed in time is left', async () => {
   await bench.settled()
   let isClosed = false
   const began = bench.clock.now
-  void bench.lane.close(new AbortController().signal).then(() => (isClosed = true))
+  void bench.lane.close({ signal: new AbortController().signal }).then(() => (isClosed = true))
   await bench.clock.run(() => isClosed, 60_000)
   assert.equal(bench.lane.durable, undefined)
   assert.ok(bench.clock.now - began >= 10_000)
@@ -595,7 +595,7 @@ await test('close: a gap that is not closed in time is left', async () => {
   other.answer = bench.answer
   other.lane.push(recordsOf(['a', 'b']), 2)
   await other.settled()
-  await other.lane.close(new AbortController().signal, drained.signal)
+  await other.lane.close({ signal: new AbortController().signal, drain: drained.signal })
   assert.equal(other.lane.durable, undefined)
 })
 
