@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { adminProperties, ConfigError, nearestName, parseAdminConfig, type PropertyBag } from '../client/index.ts'
 import { SluiceError } from '../error.ts'
 import { clusterDefaults, type ClusterConf, type GroupRule } from './cluster-conf.ts'
+import { type NotifierConf, type NotifierType, notifierTypes, shapeOf } from './notify/notifier-conf.ts'
 import { storeDefaults } from './store.ts'
 
 export interface MonitorConfProblem {
@@ -47,6 +48,7 @@ export interface MonitorConf {
   readonly allowOrigin: string | undefined
   readonly metrics: MetricNames
   readonly clusters: readonly ClusterConf[]
+  readonly notifiers: readonly NotifierConf[]
 }
 
 /** Whose names `/metrics` has. */
@@ -169,7 +171,7 @@ export const monitorShape = {
 
 const ownClusterNames = Object.keys(clusterShape)
 const clusterNames = [...ownClusterNames, ...Object.keys(adminProperties)]
-const topNames = [...Object.keys(monitorShape), 'clusters']
+const topNames = [...Object.keys(monitorShape), 'clusters', 'notifiers']
 
 /** Checks values that have been parsed already. `file` names it in messages. @throws MonitorConfError */
 export function checkMonitorConf(values: unknown, file: string): MonitorConf {
@@ -179,11 +181,12 @@ export function checkMonitorConf(values: unknown, file: string): MonitorConf {
       { path: '', message: `is ${shown(values)}, and must be an object with "clusters"` },
     ])
   }
-  const { clusters, ...rest } = values
+  const { clusters, notifiers, ...rest } = values
   for (const name of Object.keys(rest))
     if (!topNames.includes(name)) unknownName(problems, '', name, topNames, rest[name])
   const top = checked(z.object(monitorShape), rest, '', problems)
   const found = checkClusters(clusters, problems)
+  const told = checkNotifiers(notifiers ?? {}, isObject(clusters) ? Object.keys(clusters) : [], problems)
   if (top?.['allow.changes'] && top.token === undefined) {
     problems.push({
       path: '["allow.changes"]',
@@ -191,10 +194,10 @@ export function checkMonitorConf(values: unknown, file: string): MonitorConf {
     })
   }
   if (problems.length > 0 || !top) throw new MonitorConfError(file, problems)
-  return { ...monitorOf(top), clusters: found }
+  return { ...monitorOf(top), clusters: found, notifiers: told }
 }
 
-function monitorOf(top: z.output<z.ZodObject<typeof monitorShape>>): Omit<MonitorConf, 'clusters'> {
+function monitorOf(top: z.output<z.ZodObject<typeof monitorShape>>): Omit<MonitorConf, 'clusters' | 'notifiers'> {
   const at = top.listen.lastIndexOf(':')
   const store = {
     path: top.store,
@@ -223,6 +226,53 @@ function checkClusters(clusters: unknown, problems: MonitorConfProblem[]): Clust
     return []
   }
   return Object.entries(clusters).flatMap(([name, values]) => checkCluster(name, values, problems) ?? [])
+}
+
+function checkNotifiers(
+  notifiers: unknown,
+  clusters: readonly string[],
+  problems: MonitorConfProblem[],
+): NotifierConf[] {
+  if (!isObject(notifiers)) {
+    problems.push({
+      path: 'notifiers',
+      message: `${seen(notifiers)} must be an object: {"on-call": {"type": "slack", "url": "…"}}`,
+    })
+    return []
+  }
+  return Object.entries(notifiers).flatMap(([name, values]) => checkNotifier(name, values, clusters, problems) ?? [])
+}
+
+function checkNotifier(
+  name: string,
+  values: unknown,
+  clusters: readonly string[],
+  problems: MonitorConfProblem[],
+): NotifierConf | undefined {
+  const path = step('notifiers', name)
+  const { type, ...rest } = isObject(values) ? values : {}
+  if (!notifierTypes.includes(type as NotifierType)) {
+    const nearest = typeof type === 'string' ? nearestName(type, notifierTypes) : undefined
+    const meant = nearest === undefined ? '' : `; did you mean "${nearest}"?`
+    problems.push({
+      path: step(path, 'type'),
+      message: `${seen(type)} must be one of ${notifierTypes.join(', ')}${meant}`,
+    })
+    return undefined
+  }
+  const shape = shapeOf(type as NotifierType)
+  const before = problems.length
+  for (const key of Object.keys(rest))
+    if (!Object.hasOwn(shape, key)) unknownName(problems, path, key, Object.keys(shape), rest[key])
+  const settings = checked(z.object(shape), rest, path, problems)
+  for (const one of (settings?.['clusters'] as string[] | undefined) ?? []) {
+    if (!clusters.includes(one))
+      problems.push({
+        path: step(path, 'clusters'),
+        message: `names ${shown(one)}, which is none of ${clusters.join(', ')}`,
+      })
+  }
+  return problems.length > before || !settings ? undefined : { name, type: type as NotifierType, settings }
 }
 
 /** @param name how the cluster is called in the API */

@@ -6,6 +6,7 @@ import type { BurrowApiSettings } from './http/burrow-api.ts'
 import { type MonitorServer, startMonitorServer } from './http/server.ts'
 import { Monitor } from './monitor.ts'
 import type { MonitorConf } from './monitor-conf.ts'
+import { Notifiers } from './notify/notifiers.ts'
 import { openCluster } from './open-cluster.ts'
 import { Store } from './store.ts'
 
@@ -54,12 +55,14 @@ export async function startMonitor(conf: MonitorConf, options: StartMonitorOptio
     await monitor.stop()
     throw error
   }
+  const notifiers = new Notifiers(conf.notifiers, monitor, seams)
   monitor.start()
   return {
     monitor,
     url: server.url,
     async stop() {
       await server.close()
+      await notifiers.close()
       await monitor.stop()
     },
   }

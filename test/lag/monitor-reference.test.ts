@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import * as z from 'zod'
 import { parse } from 'yaml'
+import { notifierShapes, alertShape, everyNotifierShape, notifierTypes } from '../../src/lag/notify/notifier-conf.ts'
+import { placeNames } from '../../src/lag/notify/template.ts'
 import { checkMonitorConf, clusterShape, groupRuleShape, monitorShape } from '../../src/lag/monitor-conf.ts'
 
 const file = join(import.meta.dirname, '..', '..', 'docs', 'monitor-yaml.md')
@@ -23,6 +25,12 @@ clusters:
     bootstrap.servers: kafka-staging:9092
     sample.interval.ms: 30000
     groups.deny: console-consumer-.*
+notifiers:
+  on-call:
+    type: slack
+    url: https://hooks.example.org/T1/B2
+    threshold: ERROR
+    clusters: [production]
 `
 
 function rows(shape: z.ZodRawShape): string {
@@ -56,6 +64,7 @@ ${example}\`\`\`
 | --- | --- | --- |
 ${rows(monitorShape)}
 | \`clusters\` | | The clusters to watch, each under the name that the API calls it. |
+| \`notifiers\` | | Who is told, each under a name of its own: [below](#notifiers). |
 
 ## A cluster
 
@@ -72,6 +81,35 @@ Each entry of a cluster’s \`groups\`:
 | name | default | |
 | --- | --- | --- |
 ${rows(groupRuleShape)}
+
+## Notifiers
+
+\`notifiers\` names those who are told: each entry has a \`type\` and what that type takes. Webhook, Slack and e-mail tell of alerts; StatsD and InfluxDB are given the figures of every
+sample. One that is down delays nobody; an alert that did not get through is told when it can be, also after a restart.
+
+Every notifier takes:
+
+| name | default | |
+| --- | --- | --- |
+${rows(everyNotifierShape)}
+
+Those that tell of alerts also take:
+
+| name | default | |
+| --- | --- | --- |
+${rows(alertShape)}
+
+${notifierTypes.map((type) => `### ${type}\n\n| name | default | |\n| --- | --- | --- |\n${rows(notifierShapes[type])}`).join('\n\n')}
+
+### Templates
+
+In texts, \`{{group}}\` is replaced as it is and \`{{json group}}\` as a JSON value. There are:
+
+| place | |
+| --- | --- |
+${Object.entries(placeNames)
+  .map(([name, text]) => `| \`${name}\` | ${text} |`)
+  .join('\n')}
 `
 }
 
