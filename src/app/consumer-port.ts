@@ -60,6 +60,8 @@ export interface ConsumerPort extends CommitChannel {
   /** Makes `SinkContext.topicId` know these topics. */
   learnTopicIds(topics: readonly string[], limits: CallLimits): Promise<void>
   topicId(topic: string): string
+  /** As far as the brokers' last answer tells: it was deleted, or is not there yet. Its offsets cannot be committed. */
+  isMissing(topic: string): boolean
   generation(): number
   /** Leaves the group. `listener.revoked` is called for what is still assigned. */
   close(timeoutMs: number): Promise<void>

@@ -124,6 +124,10 @@ export class KafkaPort implements ConsumerPort {
     return this.#consumer.topicId(topic) ?? topic
   }
 
+  isMissing(topic: string): boolean {
+    return this.#consumer.missingTopics().includes(topic)
+  }
+
   generation(): number {
     return this.groupMetadata().generationId
   }

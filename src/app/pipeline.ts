@@ -32,33 +32,10 @@ import type { CommitStrategy } from './conf.ts'
 import type { RecordDecoder } from './decode.ts'
 import { GuaranteeError, OffsetOutsideLogError, TopicRecreatedError } from './errors.ts'
 import { FailurePolicy, type FailureCounts } from './failure-policy.ts'
-import { PartitionLane, type Cadence, type LaneContext } from './lane.ts'
+import type { Cadence, LaneContext } from './lane.ts'
+import type { Target } from './target.ts'
 import type { ClosingLimits, Lane } from './partition-work.ts'
 import { newPartition, type Partition, type PartitionProgress } from './pipeline-partition.ts'
-
-export type { LaneContext } from './lane.ts'
-
-/** Where records go: a store, or a handler (handler-target.ts). */
-export interface Target extends Pick<Sink, 'open' | 'assigned' | 'revoked' | 'close'> {
-  /** `poison`: a record that an earlier lane of this partition could not get rid of. */
-  newLane(
-    topicPartition: TopicPartition,
-    start: number | undefined,
-    context: LaneContext,
-    poison: (SluiceError & { offset: number }) | undefined,
-  ): Lane
-}
-
-export function sinkTarget(sink: Sink): Target {
-  return {
-    open: (context) => sink.open(context),
-    assigned: (partitions) => sink.assigned(partitions),
-    revoked: (topicPartitions, why) => sink.revoked(topicPartitions, why),
-    close: () => sink.close(),
-    newLane: (topicPartition, start, context, poison) =>
-      new PartitionLane(topicPartition, start, { ...context, sink }, poison),
-  }
-}
 
 export interface PipelineOptions {
   readonly port: ConsumerPort
@@ -493,10 +470,14 @@ export class Pipeline {
 
   *#durable(among: Iterable<Partition> = this.#partitions.values()): Generator<DurableOffset> {
     for (const partition of among) {
-      // What is durable of the old topic is no offset of the new one.
-      const durable = this.#foreignTopicId(partition) ? undefined : partition.lane?.durable
+      const durable = this.#cannotCommit(partition) ? undefined : partition.lane?.durable
       yield { topicPartition: partition.topicPartition, durable }
     }
+  }
+
+  /** What is durable of the old topic is no offset of the new one; and one that is gone takes none, however long the group waits for it. */
+  #cannotCommit(partition: Partition): boolean {
+    return this.#options.port.isMissing(partition.topicPartition.topic) || this.#foreignTopicId(partition) !== undefined
   }
 
   #commitDurable(): Promise<void> {
@@ -558,7 +539,7 @@ export class Pipeline {
       const known = durable.get(one.topicPartition)
       if (one.durable !== undefined && one.durable > (known ?? -1)) durable.set(one.topicPartition, one.durable)
     }
-    for (const partition of held) if (this.#foreignTopicId(partition)) durable.delete(partition.topicPartition)
+    for (const partition of held) if (this.#cannotCommit(partition)) durable.delete(partition.topicPartition)
     const offsets = [...durable].map(([topicPartition, durable]) => ({ topicPartition, durable }))
     const dirty = this.#committer.dirty(offsets)
     if (dirty.length > 0) {

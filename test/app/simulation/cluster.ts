@@ -190,6 +190,10 @@ export class SimulatedPort implements ConsumerPort {
     return 'topic-id'
   }
 
+  isMissing(): boolean {
+    return false
+  }
+
   generation(): number {
     return this.#seen
   }
