@@ -20,7 +20,10 @@ interface MonitorOptions extends ConnectionOptions {
 export function monitorCommand(): Command {
   const command = withConnection(new Command('monitor'))
     .description('watch every consumer group from outside: lag, a status and why, history, an API and metrics')
-    .argument('[monitor.yaml]', 'which clusters, and how; without it, the one of --bootstrap-server')
+    .argument(
+      '[monitor.yaml]',
+      'which clusters, and how (a burrow.toml is read, too); without it, the one of --bootstrap-server',
+    )
     .option('--listen <host:port>', 'where to answer, in place of what the file says (default: 127.0.0.1:8000)')
     .option('--store <file>', 'windows and history, in place of what the file says; "none" stores nothing')
     .option('--allow-changes', 'whoever shows the token may reset and delete groups')
@@ -99,9 +102,18 @@ async function fromFile(file: string, options: MonitorOptions): Promise<unknown>
       error,
     )
   })
+  const parsed = /\.toml$/i.test(file) ? await fromBurrow(text, file) : parseConfText(text, file)
   const problems: { path: string; message: string }[] = []
   const sources = { env: process.env, readText: (path: string) => readFileSync(path, 'utf8') }
-  const { values } = resolveReferences(parseConfText(text, file), sources, problems)
+  const { values } = resolveReferences(parsed, sources, problems)
   if (problems.length > 0) throw new ConfError(file, problems)
+  return values
+}
+
+/** A configuration of Burrow's, as it is. What of it is not honoured is said. */
+async function fromBurrow(text: string, file: string): Promise<unknown> {
+  const { readBurrowToml } = await import('../../lag/burrow-toml.ts')
+  const { values, notes } = readBurrowToml(text, file)
+  for (const { path, message } of notes) process.stderr.write(`${file}: ${path} ${message}\n`)
   return values
 }
