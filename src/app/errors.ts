@@ -73,6 +73,15 @@ export class HandlerFailedError extends SluiceError {
   }
 }
 
+/** With `exactly.once`: what was done since the last commit is another member's to do again. */
+export class NotAMemberError extends SluiceError {
+  constructor(groupId: string) {
+    super('SLUICE_NOT_A_MEMBER', `this consumer is not a member of the group ${groupId} at the moment`, {
+      retriable: true,
+    })
+  }
+}
+
 /** With `exactly.once`: nobody knows whether a transaction counts. The consumer begins again from the group's commits, which know. */
 export class TransactionBrokenError extends SluiceError {
   constructor(doing: string, cause: Error) {

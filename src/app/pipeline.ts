@@ -24,7 +24,7 @@ import type { Clock } from '../seams/clock.ts'
 import type { Disk } from '../seams/disk.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { Random } from '../seams/random.ts'
-import { guarantees, type Guarantee, type Opened, type Sink } from '../sinks/sink.ts'
+import { guarantees, type Guarantee, type Opened } from '../sinks/sink.ts'
 import { backoffMs } from './backoff.ts'
 import { Committer, type DurableOffset } from './committer.ts'
 import type { AssignmentListener, CommitChannel, ConsumerPort } from './consumer-port.ts'
@@ -34,7 +34,7 @@ import { GuaranteeError, OffsetOutsideLogError, TopicRecreatedError } from './er
 import { FailurePolicy, type FailureCounts } from './failure-policy.ts'
 import type { Cadence, LaneContext } from './lane.ts'
 import type { Target } from './target.ts'
-import type { ClosingLimits, Lane } from './partition-work.ts'
+import type { ClosingLimits } from './partition-work.ts'
 import { newPartition, type Partition, type PartitionProgress } from './pipeline-partition.ts'
 
 export interface PipelineOptions {

@@ -9,7 +9,7 @@ import type { ProducerRecord } from '../client/producer/record.ts'
 import type { GroupMetadata } from '../client/producer/transaction-offsets.ts'
 import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import type { CallLimits, CommitChannel, PartitionOffset } from './consumer-port.ts'
-import { TransactionBrokenError } from './errors.ts'
+import { NotAMemberError, TransactionBrokenError } from './errors.ts'
 import type { ProducerPort } from './producer-port.ts'
 
 export interface HeldOutputs {
@@ -60,6 +60,8 @@ export class TransactionalCommits implements CommitChannel {
   ): Promise<void> {
     // Nobody knows whether the last one counts: to send its output again, be it for a last commit, could repeat it.
     if (this.#broken) throw this.#broken
+    // Without a generation brokers take the offsets unseen (that is for consumers without a group): a member that was put out would pass.
+    if ((group.generationId ?? -1) < 0) throw new NotAMemberError(group.groupId)
     signal?.throwIfAborted()
     const records = offsets.flatMap(({ topicPartition, offset }) => this.#held.outputsUpTo(topicPartition, offset))
     try {
