@@ -256,11 +256,11 @@ class BurrowTomlReader {
 
   #profile(name: unknown, path: string): Table {
     if (name === undefined || name === '') return {}
-    const found = this.#section('client-profile')[String(name)]
+    const found = this.#section('client-profile')[nameOf(name)]
     if (found === undefined) {
       this.#problems.push({
         path: `${path}.client-profile`,
-        message: `names "${String(name)}", and there is no [client-profile.${String(name)}]`,
+        message: `names "${nameOf(name)}", and there is no [client-profile.${nameOf(name)}]`,
       })
       return {}
     }
@@ -269,7 +269,7 @@ class BurrowTomlReader {
       'client.id': id ?? 'burrow-lagchecker',
       ...(dial === undefined ? {} : { 'socket.connection.setup.timeout.ms': milliseconds(dial) }),
       ...(read === undefined ? {} : { 'request.timeout.ms': milliseconds(read) }),
-      ...this.#security(tls, sasl, `client-profile.${String(name)}`),
+      ...this.#security(tls, sasl, `client-profile.${nameOf(name)}`),
     }
   }
 
@@ -283,7 +283,7 @@ class BurrowTomlReader {
     if (name === undefined) return {}
     const { cafile, certfile, keyfile, noverify } = this.#named('tls', name, path)
     if (noverify === true)
-      this.#note(`tls.${String(name)}.noverify`, 'is honoured in part: names are not checked, certificates are')
+      this.#note(`tls.${nameOf(name)}.noverify`, 'is honoured in part: names are not checked, certificates are')
     return {
       ...(isText(cafile) ? { 'ssl.truststore.type': 'PEM', 'ssl.truststore.location': cafile } : {}),
       ...(isText(certfile) && isText(keyfile)
@@ -309,11 +309,11 @@ class BurrowTomlReader {
   }
 
   #named(section: string, name: unknown, path: string): Table {
-    const found = this.#section(section)[String(name)]
+    const found = this.#section(section)[nameOf(name)]
     if (found === undefined) {
       this.#problems.push({
         path: `${path}.${section}`,
-        message: `names "${String(name)}", and there is no [${section}.${String(name)}]`,
+        message: `names "${nameOf(name)}", and there is no [${section}.${nameOf(name)}]`,
       })
     }
     return tableOf(found)
@@ -402,6 +402,11 @@ function unknown(name: string, names: readonly string[]): string {
 
 function milliseconds(seconds: unknown): number {
   return Number(seconds) * 1000
+}
+
+/** Of another section, which TOML has as a text. */
+function nameOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
 function isText(value: unknown): value is string {
