@@ -108,6 +108,15 @@ test('postgres: ten kills of `sluice run`, three of the server, a stopped proces
   }).catch(async (error: Error) => {
     throw new Error(`${error.message}: ${await count()} of ${produced}\n${processes[0].stderr}\n${processes[1].stderr}`)
   })
+  // The last of them may just have been started: a signal counts from when it is a member.
+  const members = 2 * applications.reduce((sum, { 'consumer.no': count }) => sum + count, 0)
+  await until(
+    async () => {
+      const described = await admin.describeGroups(groups)
+      return groups.reduce((sum, group) => sum + described.get(group).members.length, 0) === members
+    },
+    { withinMs: 120_000, everyMs: 100, what: `${members} members` },
+  )
   for (const process of processes) process.kill('SIGTERM')
   for (const process of processes) {
     const { code, stderr, stdout } = await process.ended

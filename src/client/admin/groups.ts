@@ -70,6 +70,7 @@ type FetchedTopics = readonly {
 }[]
 
 const GROUP_ID_NOT_FOUND = 69
+const UNSUPPORTED_VERSION = 35
 
 /** Every group of the cluster. Fails if a broker cannot be asked, as its groups would be missing. */
 export async function listGroups(context: AdminContext, options: ListGroupsOptions): Promise<GroupListing[]> {
@@ -182,7 +183,9 @@ async function describeConsumerGroups(
   const response = await cluster.send(consumerGroupDescribeApi, node, request, { signal })
   for (const group of response.groups) {
     const { groupId, errorCode, errorMessage } = group
-    if (errorCode !== 0) gathering.failCode(groupId, errorCode, errorMessage)
+    // A coordinator without the consumer protocol (3.7 to 3.9 by default) has no such group either.
+    if (errorCode === UNSUPPORTED_VERSION) gathering.failCode(groupId, GROUP_ID_NOT_FOUND)
+    else if (errorCode !== 0) gathering.failCode(groupId, errorCode, errorMessage)
     else gathering.succeed(groupId, consumerDescriptionOf(group, node))
   }
 }

@@ -59,7 +59,7 @@ export class Fixture {
     const cluster = await this.#admin()
     const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
     let wasLost = false
-    await retried(cluster, async () => {
+    await retried(cluster, [], async () => {
       const again = wasLost
       wasLost = true
       // As many replicas as the broker makes by default: one, or three in a cluster whose nodes are restarted.
@@ -114,7 +114,7 @@ export class Fixture {
 
   async deleteRecordsBefore(topic: string, partition: number, offset: number): Promise<void> {
     const cluster = await this.#admin()
-    await retried(cluster, async () => {
+    await retried(cluster, [topic], async () => {
       const leader = cluster.leader({ topic, partition })
       if (!leader) throw new KafkaError(codeOf('LEADER_NOT_AVAILABLE'), `deleting records of ${topic}`)
       const { topics } = await cluster.send(deleteRecords, leader.nodeId, {
@@ -166,8 +166,8 @@ export class Fixture {
 }
 
 /** Once more when the node has just gone: suites also run while nodes are restarted. */
-function retried<T>(cluster: Cluster, send: () => Promise<T>): Promise<T> {
-  const refresh = () => cluster.refreshMetadata().catch(() => {})
+function retried<T>(cluster: Cluster, topics: readonly string[], send: () => Promise<T>): Promise<T> {
+  const refresh = () => cluster.refreshMetadata({ topics }).catch(() => {})
   const limits = { doing: 'A request of the test itself', timeoutMs: 30_000, onRetry: refresh }
   return withRetries(cluster.seams, cluster.config, limits, send)
 }
