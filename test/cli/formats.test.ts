@@ -73,7 +73,7 @@ await test('record format: what a deserializer gave, as text or as JSON', () => 
 })
 
 await test('record format: the value alone, and what print.* adds', () => {
-  const record = { ...recordAt(2, 7, 'v'), key: null, keyText: () => null } as unknown as ConsumerRecord
+  const record = recordAt(2, 7, 'v', null)
   assert.equal(recordFormatter({}, false)(record), 'v\n')
   const everything = { 'print.key': 'true', 'print.partition': 'true', 'print.offset': 'true', 'key.separator': '|' }
   assert.equal(recordFormatter(everything, false)(record), 'Partition:2|Offset:7|null|v\n')

@@ -16,19 +16,23 @@ import type { VirtualClock } from './virtual-clock.ts'
 
 export const TOPIC = 'flights'
 
-export function recordAt(partition: number, offset: number, value = `{"offset":${offset}}`): ConsumerRecord {
+export function recordAt(
+  partition: number,
+  offset: number,
+  value = `{"offset":${offset}}`,
+  key: string | null = `key-${offset % 4}`,
+): ConsumerRecord {
   const bytes = Buffer.from(value)
-  const key = `key-${offset % 4}`
   return {
     topic: TOPIC,
     partition,
     offset,
     timestamp: 0,
-    key: Buffer.from(key),
+    key: key === null ? null : Buffer.from(key),
     value: bytes,
     keyText: () => key,
     valueText: () => value,
-    serializedKeySize: key.length,
+    serializedKeySize: key === null ? -1 : key.length,
     serializedValueSize: bytes.length,
     headers: [],
   } as unknown as ConsumerRecord
