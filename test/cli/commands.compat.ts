@@ -31,12 +31,12 @@ await test('commands: over Apache Kafka, beside its own tools', async (t) => {
       '--replication-factor',
       '1',
       '--config',
-      'retention.ms=5000',
+      'retention.ms=86400000',
     ])
     await sluice(['topics', 'alter', 'clicks', '--partitions', '3', '--config', 'segment.bytes=1048576'])
     await sluice(['topics', 'delete', 'gone'])
     const { stdout } = await kafkaTool(TOPICS, [...servers, '--describe', '--topic', 'clicks'])
-    assert.match(stdout, /PartitionCount: 3.*retention\.ms=5000/)
+    assert.match(stdout, /PartitionCount: 3.*retention\.ms=86400000/)
     assert.match(stdout, /segment\.bytes=1048576/)
     assert.equal(await sluice(['topics', 'list', '--exclude-internal']), 'clicks\n')
     const refused = await runSluice(t, ['topics', 'alter', 'clicks', '--partitions', '1', ...servers])

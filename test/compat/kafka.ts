@@ -163,6 +163,8 @@ function propertiesOf({ id, port, controllerPort, folder, replication, listeners
     'transaction.state.log.min.isr': 1,
     'transaction.state.log.num.partitions': 4,
     'group.initial.rebalance.delay.ms': 0,
+    // Records with timestamps of long ago, as many tests make them, would be deleted half a minute after the start.
+    'log.retention.ms': -1,
     ...properties,
   }
   return Object.entries(settings)

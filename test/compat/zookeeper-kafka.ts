@@ -34,6 +34,8 @@ export async function startZookeeperKafka(version: string, properties: Record<st
     'transaction.state.log.min.isr': 1,
     'transaction.state.log.num.partitions': 4,
     'group.initial.rebalance.delay.ms': 0,
+    // As in kafka.ts: records of long ago stay.
+    'log.retention.ms': -1,
     ...properties,
   }
   await writeFile(configs.kafka, lines(broker))
