@@ -6,6 +6,7 @@ import { freePort, javaServer, kafkaClassPath } from './kafka.ts'
 
 export interface OldKafka {
   readonly bootstrapServers: string
+  readonly zookeeper: string
   stop(): Promise<void>
 }
 
@@ -65,7 +66,7 @@ export async function startZookeeperKafka(version: string, properties: Record<st
     await stop()
     throw error
   }
-  return { bootstrapServers: `127.0.0.1:${port}`, stop }
+  return { bootstrapServers: `127.0.0.1:${port}`, zookeeper: `127.0.0.1:${zookeeperPort}`, stop }
 }
 
 function lines(settings: Record<string, unknown>): string {
