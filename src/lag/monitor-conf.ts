@@ -143,7 +143,11 @@ export const monitorShape = {
     .regex(/^(?:\[[0-9a-fA-F:]+\]|[^:[\]]+):\d{1,5}$/, { error: 'must be host:port' })
     .default('127.0.0.1:8000')
     .describe('Where the monitor answers. Anybody who can reach it can read all it shows.'),
-  store: z.string().min(1).default('sluice-monitor.db').describe('File of windows and history; `none` stores nothing.'),
+  store: z
+    .string()
+    .min(1)
+    .default('sluice-monitor.db')
+    .describe('File of windows and history. `:memory:` keeps them while the monitor runs, `none` not at all.'),
   'store.max.bytes': whole(1024 * 1024)
     .default(storeDefaults.maxBytes)
     .describe('Size that the file never grows beyond: the oldest history goes first.'),

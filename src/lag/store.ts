@@ -13,6 +13,9 @@ import type { Disk, DiskLock } from '../seams/disk.ts'
 import type { Logger } from '../seams/logger.ts'
 import { loadSqlite } from '../seams/sqlite.ts'
 
+/** In place of a path: windows and history as long as the monitor runs, and no file. */
+export const IN_MEMORY = ':memory:'
+
 export interface StoreSettings {
   readonly path: string
   /** Bytes that the file has at most. */
@@ -93,6 +96,7 @@ export class Store {
   /** @throws StoreInUseError */
   static async open(settings: StoreSettings, seams: StoreSeams): Promise<Store> {
     const { path } = settings
+    if (path === IN_MEMORY) return new Store(settings, seams, { release() {} }, begin(settings))
     await seams.disk.makeDirectory(dirname(path))
     const lock = await seams.disk.lock(`${path}.lock`)
     if (!lock) throw new StoreInUseError(path)

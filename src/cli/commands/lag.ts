@@ -8,6 +8,7 @@ import type { GroupDetail } from '../../lag/api-types.ts'
 import type { ClusterMonitor } from '../../lag/cluster-monitor.ts'
 import { connectionProperties } from '../client-properties.ts'
 import { CommandError, LAG_ERROR, LAG_WARNING } from '../exit.ts'
+import { literally } from '../literal-pattern.ts'
 import { type ConnectionOptions, names, wholeNumber, withConnection, withJson } from '../options.ts'
 import { print } from '../output.ts'
 import { onTermination } from '../signals.ts'
@@ -100,11 +101,6 @@ async function open(options: LagOptions): Promise<ClusterMonitor> {
 
 function groupsNamed(wanted: ReadonlySet<string>): RegExp {
   return new RegExp(`^(?:${[...wanted].map(literally).join('|')})$`)
-}
-
-/** A pattern that matches the text and nothing else. */
-function literally(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
 }
 
 async function judge(

@@ -1,8 +1,9 @@
 /** `sluice run`: the applications of a consumer.conf, until SIGTERM or SIGINT. */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import type { ApplicationConf } from '../../app/conf.ts'
 import type { WorkerHost } from '../../app/worker-host.ts'
 import type { ClientSeams } from '../../client/seams.ts'
+import type { MonitorThread } from '../../lag/monitor-thread.ts'
 import { CommandError, UsageError } from '../exit.ts'
 import { createLogger, type LogLevel } from '../logger.ts'
 import type { Redact } from '../../app/secrets.ts'
@@ -20,6 +21,8 @@ interface RunOptions {
   readonly json?: boolean
   readonly http?: HttpAddress
   readonly stalledAfter: number
+  readonly monitor?: HttpAddress
+  readonly monitorStore: string
   /** Sluice's own. */
   readonly version: string
   readonly logLevel: LogLevel
@@ -49,6 +52,19 @@ export function runCommand(): Command {
       'with --http: how long a consumer may have lag and not move before /healthz fails',
       wholeNumber(1),
       300_000,
+    )
+    .addOption(
+      new Option(
+        '--monitor [host:port]',
+        'judge these groups from outside, and show their lag there (without an address: 127.0.0.1:8000; port 0 takes a free one)',
+      )
+        .preset('127.0.0.1:8000')
+        .argParser(httpAddress),
+    )
+    .option(
+      '--monitor-store <file>',
+      'with --monitor: windows and history, kept over a restart; without it they end with the process',
+      IN_MEMORY,
     )
   return withLog(command).action((file: string | undefined, options: RunOptions) =>
     run(file, { ...options, version: command.parent?.version() ?? '' }),
@@ -102,7 +118,12 @@ async function supervise(applications: readonly ApplicationConf[], options: RunO
   const redact = secrets.redactor(applications.flatMap((application) => application.secrets))
   const logger = secrets.redactingLogger(log, redact)
   const seams = systemSeams({ logger })
+  // Who cannot be watched as wanted is told so before anything is joined.
   const http = await serve(options, seams, redact)
+  const lag = await watchLag(applications, options, seams).catch(async (error: unknown) => {
+    await http?.server.close()
+    throw secrets.redactError(error, redact)
+  })
   const supervisor = new Supervisor({
     applications,
     host: await hostOf(seams, options),
@@ -137,7 +158,7 @@ async function supervise(applications: readonly ApplicationConf[], options: RunO
     throw secrets.redactError(error, redact)
   } finally {
     isOver()
-    await http?.server.close()
+    await Promise.all([http?.server.close(), lag?.stop()])
   }
   sayBye()
 }
@@ -158,6 +179,26 @@ async function serve({ http, stalledAfter, version }: RunOptions, { clock, logge
   const server = await startStatusServer(http, monitor)
   logger.info({ url: server.url }, `${server.url} answers /metrics, /healthz, /readyz and /status`)
   return { monitor, server }
+}
+
+/** In place of a file: SQLite's name for its memory. */
+const IN_MEMORY = ':memory:'
+
+/** The lag monitor in a thread of its own: from here on its troubles are in the log, and nobody else's. */
+async function watchLag(
+  applications: readonly ApplicationConf[],
+  { monitor: address, monitorStore: store, version, logLevel }: RunOptions,
+  { clock, logger }: ClientSeams,
+): Promise<MonitorThread | undefined> {
+  if (!address) return undefined
+  const [{ applicationMonitorConf }, { startMonitorThread }] = await Promise.all([
+    import('../application-monitor.ts'),
+    import('../../lag/monitor-thread.ts'),
+  ])
+  const conf = applicationMonitorConf(applications, { address, store })
+  const running = await startMonitorThread(conf, { clock, logger, version, logLevel })
+  logger.info({ url: running.url }, `the monitor of their lag is at ${running.url}`)
+  return running
 }
 
 async function hostOf(seams: ClientSeams, { logLevel }: RunOptions): Promise<WorkerHost> {

@@ -16,9 +16,11 @@ import { sqliteSink } from '../../sinks/sqlite.ts'
 import { stdoutSinkTo } from '../../sinks/stdout.ts'
 import type { SinkRegistry } from '../../sinks/sink.ts'
 import { CommandError } from '../exit.ts'
+import type { HttpAddress } from '../http-address.ts'
 import { formatTable, grouped, print, Progress } from '../output.ts'
 import { onTermination } from '../signals.ts'
 import { ConsoleSample } from './console-sample.ts'
+import { DemoMonitor, shownJudgement } from './demo-monitor.ts'
 import { demoRecords, type DemoRecords } from './records.ts'
 import { compare, compareFiles, compareTable, isRight, partitionOf, type Comparison } from './verify.ts'
 
@@ -27,8 +29,15 @@ export interface DemoSettings {
   readonly directory?: string
   readonly partitions: number
   readonly seed?: number
+  /** Where the lag monitor answers. */
+  readonly monitor: HttpAddress
+  /** Broker and monitor stay after the count, until SIGINT or SIGTERM. */
+  readonly keepRunning?: boolean
+  /** Sluice's own. */
+  readonly version: string
 }
 
+const groupIds = ['file-consumers', 'sqlite-consumers', 'console-consumers'] as const
 const SHOWN_LINES = 5
 const SEND_AT_ONCE = 5000
 /** Without any progress for this long, something is wrong. */
@@ -58,6 +67,7 @@ export class Demo {
       properties: { 'group.initial.rebalance.delay.ms': 300 },
       seams: { logger: this.#seams.logger },
     })
+    const watching = this.#watch(broker.bootstrapServers)
     try {
       print(`embedded broker at ${broker.bootstrapServers}, everything goes to ${this.#directory}/`)
       const producedMs = await this.#produce(records, broker.bootstrapServers)
@@ -69,13 +79,43 @@ export class Demo {
         this.#progress.clear()
         print(`  ${line}`)
       })
+      const monitor = await watching
       const times = await this.#consume(records, broker.bootstrapServers, sample)
+      if (monitor) {
+        const judged = await monitor.judgement(groupIds.length, this.#stop.signal)
+        print(`\nthe monitor's judgement: ${shownJudgement(judged)}`)
+      }
       await this.#conclude(records, sample, times)
+      if (this.#settings.keepRunning) await this.#stay(broker.bootstrapServers, monitor)
     } finally {
       this.#progress.clear()
+      await (await watching)?.stop()
       await broker.stop()
       isOver()
     }
+  }
+
+  /** Begins while records are produced. Says its address as soon as it answers. */
+  async #watch(bootstrapServers: string): Promise<DemoMonitor | undefined> {
+    const { monitor: address, version } = this.#settings
+    const properties = { 'bootstrap.servers': bootstrapServers }
+    const watched = groupIds.map((groupId) => ({ groupId, properties }))
+    const monitor = await DemoMonitor.start(watched, { address, version }, this.#seams)
+    this.#progress.clear()
+    if (monitor) print(`the lag monitor judges the groups at ${monitor.url}`)
+    return monitor
+  }
+
+  async #stay(bootstrapServers: string, monitor: DemoMonitor | undefined): Promise<void> {
+    const { signal } = this.#stop
+    if (signal.aborted) return
+    print(`
+Until Ctrl-C the broker stays at ${bootstrapServers}${monitor ? `, the monitor at ${monitor.url}` : ''}. In another terminal:
+  npx sluice lag --bootstrap-server ${bootstrapServers}
+  npx sluice produce flights --bootstrap-server ${bootstrapServers}`)
+    const over = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => over.resolve(), { once: true })
+    await over.promise
   }
 
   async #produce({ topic, values }: DemoRecords, bootstrapServers: string): Promise<number> {
@@ -194,7 +234,7 @@ export class Demo {
       throw new CommandError(`${grouped(values.length)} were produced, and the counts are not right: ${each}`)
     }
     print(`produced ${grouped(values.length)}, stored by each group ${grouped(values.length)}, lost 0, repeated 0`)
-    if (process.stdout.isTTY) this.#explain(topic, database, out)
+    if (process.stdout.isTTY && !this.#settings.keepRunning) this.#explain(topic, database, out)
   }
 
   #explain(topic: string, database: string, out: string): void {
@@ -206,7 +246,7 @@ Look at it:
   cat ${join(this.#directory, 'consumer.conf')}
 Go on with it, in three terminals:
   npx sluice broker --data ${broker}
-  npx sluice run ${join(this.#directory, 'consumer.conf')}
+  npx sluice run ${join(this.#directory, 'consumer.conf')} --monitor
   npx sluice groups describe --all-groups`)
   }
 }

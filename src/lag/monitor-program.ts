@@ -1,0 +1,51 @@
+/** The program of the monitor's thread, and nothing else: never imported, only started (monitor-thread.ts). */
+import { parentPort, workerData } from 'node:worker_threads'
+import { systemSeams } from '../client/index.ts'
+import { SluiceError } from '../error.ts'
+import { systemDisk } from '../seams/disk.ts'
+import type { Logger } from '../seams/logger.ts'
+import type { FromMonitorThread, LogLevel, MonitorThreadStart } from './monitor-thread.ts'
+import { type RunningMonitor, startMonitor } from './start-monitor.ts'
+
+const port = parentPort!
+const start = workerData as MonitorThreadStart
+const post = (message: FromMonitorThread) => port.postMessage(message)
+
+const levels: readonly (LogLevel | 'silent')[] = ['debug', 'info', 'warn', 'error', 'silent']
+
+function logAt(level: LogLevel): Logger[LogLevel] {
+  if (levels.indexOf(level) < levels.indexOf(start.logLevel)) return () => {}
+  return (fields, text) => {
+    try {
+      post({ type: 'log', level, fields, text })
+    } catch {
+      // A field that cannot be cloned (a function, a socket) must not cost the line.
+      post({ type: 'log', level, fields: {}, text })
+    }
+  }
+}
+
+const logger: Logger = { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') }
+
+async function begin(): Promise<RunningMonitor | undefined> {
+  try {
+    const running = await startMonitor(start.conf, {
+      seams: systemSeams({ logger }),
+      disk: systemDisk,
+      version: start.version,
+    })
+    post({ type: 'started', url: running.url })
+    return running
+  } catch (error) {
+    const { message } = error as Error
+    post({ type: 'failed', code: error instanceof SluiceError ? error.code : 'SLUICE_MONITOR', message })
+    return undefined
+  }
+}
+
+const running = await begin()
+// The only thing that is ever told: to end. It waits in the port until now.
+port.once('message', async () => {
+  await running?.stop()
+  process.exit(0)
+})
