@@ -82,7 +82,8 @@ export async function startMonitorThread(conf: MonitorConf, options: MonitorThre
   thread.on('error', (error: unknown) => (cause = error as Error))
   thread.on('exit', (code) => {
     const why = cause?.message ?? `its thread ended with exit code ${code}`
-    if (state === 'starting') started.reject(new SluiceError('SLUICE_MONITOR_ENDED', `the monitor did not start: ${why}`))
+    if (state === 'starting')
+      started.reject(new SluiceError('SLUICE_MONITOR_ENDED', `the monitor did not start: ${why}`))
     if (state === 'running') {
       logger.error({ error: cause?.stack ?? why }, `the monitor has ended: ${why}. Everything else goes on without it`)
     }

@@ -1,11 +1,12 @@
 /** The commands as a user meets them: processes, exit codes, what is printed where. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { Admin } from '../../src/client/admin/admin.ts'
+import type { Overview } from '../../src/lag/api-types.ts'
 import { startBroker } from '../../src/testing/index.ts'
 import { freePort } from '../compat/kafka.ts'
 import { root, runSluice, SluiceProcess, spawnBroker } from '../e2e/sluice-process.ts'
@@ -475,10 +476,36 @@ await test('demo: counts are right, and an earlier result is not written over', 
   const first = await runSluice(t, ['demo', '--records', '2000', '--seed', '3'], { cwd })
   assert.equal(first.code, 0, first.stderr)
   assert.match(first.stdout, /produced 2,000, stored by each group 2,000, lost 0, repeated 0\n$/)
+  const [, url] = /the lag monitor judges the groups at (\S+)/.exec(first.stdout)!
+  for (const group of ['file', 'sqlite', 'console']) {
+    assert.match(first.stdout, new RegExp(`the monitor's judgement: .*\\b${group}-consumers OK, lag 0\\b`))
+  }
+  assert.equal(first.stderr, '')
+  await assert.rejects(fetch(url!), 'the monitor ends with the demo')
+  const left = await readdir(join(cwd, 'sluice-demo'))
+  assert.deepEqual(left.filter((name) => !name.startsWith('click_log.db')).sort(), ['broker', 'consumer.conf', 'out'])
   const flights = await runSluice(t, ['demo', '--records', '2000'], { cwd })
   assert.match(flights.stdout, /everything goes to sluice-demo-2\//)
   assert.match(flights.stdout, /produced 2,000 flights/)
   const taken = await runSluice(t, ['demo', '--directory', 'sluice-demo'], { cwd })
   assert.equal(taken.code, 1)
   assert.match(taken.stderr, /sluice-demo is not empty/)
+})
+
+await test('demo --keep-running: broker and monitor stay until they are told to end; a monitor that cannot be had is no failure', async (t) => {
+  const cwd = await temporaryDirectory(t)
+  const args = ['demo', '--records', '1000', '--seed', '3']
+  const child = new SluiceProcess(t, [...args, '--keep-running'], { cwd })
+  const [, servers, url] = await child.says(/Until Ctrl-C the broker stays at (\S+), the monitor at (\S+?)\. /)
+  const { groups } = (await (await fetch(`${url}/api/v1/overview`)).json()) as Overview
+  assert.equal(groups.length, 3)
+  const second = await runSluice(t, [...args, '--monitor', url!.slice('http://'.length)], { cwd })
+  assert.equal(second.code, 0, second.stderr)
+  assert.match(second.stderr, /the demo goes on without its monitor: .*the port is in use/)
+  assert.match(second.stdout, /lost 0, repeated 0\n$/)
+  const listed = await runSluice(t, ['topics', 'list', '--bootstrap-server', servers!], { cwd })
+  assert.match(listed.stdout, /click_log/)
+  child.kill('SIGTERM')
+  const { code, stderr } = await child.ended
+  assert.equal(code, 0, stderr)
 })

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import * as z from 'zod'
 import { Monitor } from '../../src/lag/monitor.ts'
 import { checkMonitorConf, MonitorConfError } from '../../src/lag/monitor-conf.ts'
@@ -277,50 +277,50 @@ test('slack: a text with a colour and fields', async (t) => {
 })
 
 /** As much of an SMTP server as it takes to receive a message. */
-async function smtpSink(t: TestContext) {
-  const messages: { to: string[]; text: string }[] = []
-  const server = createServer((socket) => {
-    let text = ''
-    let data: string | undefined
-    let to: string[] = []
-    socket.write('220 sink\r\n')
-    socket.on('error', () => {})
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      for (let end = text.indexOf('\r\n'); end >= 0; end = text.indexOf('\r\n')) {
-        const line = text.slice(0, end)
-        text = text.slice(end + 2)
-        if (data !== undefined) {
-          if (line !== '.') data += `${line}\n`
-          else {
-            messages.push({ to, text: data })
-            data = undefined
-            to = []
-            socket.write('250 taken\r\n')
-          }
-        } else if (/^EHLO/i.test(line)) socket.write('250-sink\r\n250 8BITMIME\r\n')
-        else if (/^RCPT/i.test(line)) {
-          to.push(line.replace(/^RCPT TO:\s*/i, '').split(' ')[0]!)
-          socket.write('250 ok\r\n')
-        } else if (/^DATA/i.test(line)) {
-          data = ''
-          socket.write('354 go on\r\n')
-        } else if (/^QUIT/i.test(line)) socket.end('221 bye\r\n')
-        else socket.write('250 ok\r\n')
-      }
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => void server.close())
-  return { messages, port: (server.address() as { port: number }).port }
+interface Mail {
+  readonly to: readonly string[]
+  readonly text: string
+  readonly user: string | undefined
+  readonly isEncrypted: boolean
 }
 
+/** A mail server as there are many: STARTTLS with a certificate of its own making, and who may send. */
+async function smtpServer(t: TestContext, options: SMTPServerOptions = {}) {
+  const mails: Mail[] = []
+  const server = new SMTPServer({
+    authOptional: true,
+    disableReverseLookup: true,
+    ...options,
+    onAuth({ username, password }, _session, done) {
+      if (username === 'lag' && password === 'right') done(null, { user: username })
+      else done(new Error('no such user, or another password'))
+    },
+    onData(stream, { envelope, user, secure }, done) {
+      let text = ''
+      stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+      stream.on('end', () => {
+        mails.push({ to: envelope.rcptTo.map(({ address }) => address), text, user, isEncrypted: secure })
+        done()
+      })
+    },
+  })
+  // A client that hangs up over a certificate is no error of the test's.
+  server.on('error', () => {})
+  const listening = server.listen(0, '127.0.0.1')
+  await once(listening, 'listening')
+  t.after(() => new Promise<void>((resolve) => server.close(resolve)))
+  return { mails, port: (listening.address() as { port: number }).port }
+}
+
+const plainText: SMTPServerOptions = { hideSTARTTLS: true, allowInsecureAuth: true }
+
 test('e-mail: a message to everybody, by SMTP; a line break in a name is no header', async (t) => {
-  const sink = await smtpSink(t)
+  const { mails, port } = await smtpServer(t, plainText)
   const conf = confOf('email', {
     host: '127.0.0.1',
-    port: sink.port,
+    port,
+    user: 'lag',
+    password: 'right',
     from: 'lag@example.org',
     to: ['a@example.org', 'b@example.org'],
     subject: '{{status}}\r\nBcc: x@example.org {{group}}',
@@ -328,15 +328,37 @@ test('e-mail: a message to everybody, by SMTP; a line break in a name is no head
   const told = await tell(t, conf)
   await told.tick(12)
   await told.notifiers.idle()
+  recover(told.cluster)
+  await told.tick(12)
+  await told.notifiers.idle()
   assert.deepEqual(
-    sink.messages.map(({ to }) => to),
-    [['<a@example.org>', '<b@example.org>']],
+    mails.map(({ to, user }) => [to, user]),
+    [
+      [['a@example.org', 'b@example.org'], 'lag'],
+      [['a@example.org', 'b@example.org'], 'lag'],
+    ],
+    'opened and closed',
   )
-  const { text } = sink.messages[0]!
-  assert.match(text, /^From: lag@example\.org$/m)
+  const { text } = mails[0]!
+  assert.match(text, /^From: lag@example\.org\r$/m)
   assert.match(text, /^Subject: =\?UTF-8\?Q\?ERROR_Bcc=3A_x=40example=2Eorg_shop_/m)
   assert.doesNotMatch(text, /^Bcc:/m)
-  assert.match(text.replaceAll(/=\n/g, ''), /ERROR shop "a" \(local\): The commit has stood at 100/)
+  assert.match(text.replaceAll(/=\r\n/g, ''), /ERROR shop "a" \(local\): The commit has stood at 100/)
+})
+
+test('e-mail: a wrong password, and a certificate that nobody vouches for, are known as the reason; nothing is sent in the clear', async (t) => {
+  for (const [options, password, why] of [
+    [plainText, 'wrong', /no such user, or another password/],
+    [{}, 'right', /certificate/],
+  ] as const) {
+    const { mails, port } = await smtpServer(t, options)
+    const address = { host: '127.0.0.1', port, from: 'lag@example.org', to: ['a@example.org'] }
+    const told = await tell(t, confOf('email', { ...address, user: 'lag', password }))
+    await told.tick(12)
+    await until(() => told.notifiers.states[0]!.problem !== undefined)
+    assert.match(told.notifiers.states[0]!.problem!, why)
+    assert.deepEqual(mails, [])
+  }
 })
 
 test('statsd: gauges by UDP, as Datadog names them', async (t) => {

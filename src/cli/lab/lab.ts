@@ -12,9 +12,11 @@ import { type Random, systemRandom } from '../../seams/random.ts'
 import type { Role, RoleOptions } from './children/index.ts'
 import type { LabSettings } from './experiment.ts'
 import { LabChild } from './lab-child.ts'
+import { LabMonitor } from './lab-monitor.ts'
 import { type Outcome, Tally } from './tally.ts'
 
 const LOOK_AGAIN_MS = 25
+const TICK_MS = 100
 
 export class Lab {
   readonly bootstrapServers: string
@@ -27,6 +29,7 @@ export class Lab {
   readonly #children: LabChild[] = []
   readonly #topics: string[] = []
   readonly #groups: string[] = []
+  readonly #ends: (() => Promise<void>)[] = []
 
   constructor(
     bootstrapServers: string,
@@ -98,6 +101,36 @@ export class Lab {
     )
     this.#children.push(child)
     return child
+  }
+
+  /** Writes `perTick` records every 100 ms, until it is told to end; answers how many they were. */
+  producing(topic: string, perTick: number): () => Promise<number> {
+    const producer = new Producer({ 'bootstrap.servers': this.bootstrapServers, 'linger.ms': 0 })
+    const stop = new AbortController()
+    let count = 0
+    const loop = (async () => {
+      while (!stop.signal.aborted) {
+        const records = Array.from({ length: perTick }, () => ({ topic, partition: 0, value: `record ${count++}` }))
+        await producer.sendBatch(records)
+        await this.clock.sleep(TICK_MS, stop.signal)
+      }
+    })()
+    // Whoever ends it hears of a failure.
+    loop.catch(() => {})
+    const end = async () => {
+      stop.abort()
+      await loop.finally(() => producer.close())
+      return count
+    }
+    this.#ends.push(async () => void (await end().catch(() => {})))
+    return end
+  }
+
+  /** Watches a group from outside, from now on. */
+  monitor(group: string): LabMonitor {
+    const monitor = new LabMonitor(this.bootstrapServers, group)
+    this.#ends.push(() => monitor.stop())
+    return monitor
   }
 
   /** Every record of a topic, read without a group. */
@@ -172,7 +205,7 @@ export class Lab {
 
   /** Ends what still runs and deletes what was made. */
   async close(): Promise<void> {
-    await Promise.all(this.#children.map((child) => child.kill('SIGKILL')))
+    await Promise.all([...this.#children.map((child) => child.kill('SIGKILL')), ...this.#ends.map((end) => end())])
     try {
       if (this.#topics.length > 0) await this.admin.deleteTopics(this.#topics)
       await this.#deleteGroups()

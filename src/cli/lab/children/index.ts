@@ -6,6 +6,7 @@ import { laggard } from './laggard.ts'
 import { member } from './member.ts'
 import { metricAgent } from './metric-agent.ts'
 import { metricSaver } from './metric-saver.ts'
+import { pacedReader } from './paced-reader.ts'
 import { reader } from './reader.ts'
 import { slowHandler } from './slow-handler.ts'
 import { storeReader } from './store-reader.ts'
@@ -19,6 +20,7 @@ export const roles = {
   member,
   metricAgent,
   metricSaver,
+  pacedReader,
   reader,
   slowHandler,
   storeReader,

@@ -1,4 +1,5 @@
-/** `lag`: from inside the consumer and from outside, and what of both remains when it is dead. */
+/** `lag`: from inside the consumer and from outside, what of both remains when it is dead, and how the monitor judges one that is slow, stops and comes back. */
+import type { GroupSummary } from '../../../lag/api-types.ts'
 import { formatTable } from '../../output.ts'
 import type { Experiment } from '../experiment.ts'
 import type { Lab } from '../lab.ts'
@@ -6,7 +7,7 @@ import { Tally } from '../tally.ts'
 
 export const lag: Experiment = {
   name: 'lag',
-  summary: 'records-lag-max from inside, lag by partition from outside, and what remains when the consumer is dead',
+  summary: 'lag from inside and from outside, what remains when the consumer is dead, and how the monitor judges it',
   async run(lab) {
     const records = lab.settings.records ?? 100
     const place = { topic: await lab.topic('lag', 2), group: lab.group('lag'), instance: 'the-consumer' }
@@ -29,7 +30,44 @@ export const lag: Experiment = {
     await lab.child('next', 'reader', { ...place, commit: 'after' }, tally).ended()
     await outside(lab, place)
     await lab.conclude('killed with a poll in work', 2 * records, tally, place)
+    await judged(lab)
   },
+}
+
+/** How many are read in this act is a matter of time, so it has no row in the table. */
+async function judged(lab: Lab): Promise<void> {
+  lab.say(
+    '\nHow much is too much? The monitor watches a group with five samples a second; 40 records a second are written.',
+  )
+  const place = { topic: await lab.topic('judged'), group: lab.group('judged') }
+  const tally = new Tally()
+  const end = lab.producing(place.topic, 4)
+  const monitor = lab.monitor(place.group)
+  const says = ({ status, totalLag, evidence }: GroupSummary) =>
+    lab.say(`The monitor: ${status}, lag ${totalLag ?? 'not known'}. ${evidence ?? 'Nothing is behind.'}`)
+  const quick = { ...place, perPoll: 500, pauseMs: 50 }
+
+  lab.say('A consumer that takes what there is:')
+  let reader = lab.child('quick', 'pacedReader', quick, tally)
+  says(await monitor.becomes('OK', ({ readPerSecond }) => (readPerSecond ?? 0) > 0))
+
+  lab.say('It is slowed down to five records a second:')
+  await reader.kill('SIGTERM')
+  reader = lab.child('slow', 'pacedReader', { ...place, perPoll: 1, pauseMs: 200 }, tally)
+  says(await monitor.becomes('WARNING'))
+
+  lab.say('It is stopped:')
+  await reader.kill('SIGTERM')
+  says(await monitor.becomes('ERROR', ({ members }) => members === 0))
+
+  lab.say('It is started again, as quick as it was:')
+  reader = lab.child('quick', 'pacedReader', quick, tally)
+  says(await monitor.becomes('OK', ({ members }) => members > 0))
+  const written = await end()
+  await lab.until(async () => (await lab.committed(place.group, place.topic)) === written)
+  await reader.kill('SIGTERM')
+  const { repeated, lost } = tally.outcome('', written, written)
+  lab.say(`All ${written} records are read: ${repeated} repeated, ${lost} lost.`)
 }
 
 async function outside(lab: Lab, { topic, group }: { topic: string; group: string }): Promise<void> {
