@@ -29,7 +29,7 @@ export function applicationMonitorConf(
   const byAccess = new Map<string, { properties: PropertyBag; watched: Watched[] }>()
   for (const application of applications) {
     const properties = accessOf(application.properties)
-    const key = JSON.stringify(Object.entries(properties).sort())
+    const key = JSON.stringify(properties, Object.keys(properties).sort())
     const found = byAccess.get(key)
     if (found) found.watched.push(application)
     else byAccess.set(key, { properties, watched: [application] })

@@ -45,7 +45,11 @@ async function begin(): Promise<RunningMonitor | undefined> {
 
 const running = await begin()
 // The only thing that is ever told: to end. It waits in the port until now.
-port.once('message', async () => {
+port.once('message', () => {
+  void end()
+})
+
+async function end(): Promise<void> {
   await running?.stop()
   process.exit(0)
-})
+}

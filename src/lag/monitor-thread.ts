@@ -91,6 +91,7 @@ export async function startMonitorThread(conf: MonitorConf, options: MonitorThre
   })
   const stop = async () => {
     state = 'stopping'
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
     thread.postMessage('stop')
     const timer = clock.setTimer(STOP_WITHIN_MS, () => void thread.terminate())
     await over.promise

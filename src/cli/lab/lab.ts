@@ -119,7 +119,11 @@ export class Lab {
     loop.catch(() => {})
     const end = async () => {
       stop.abort()
-      await loop.finally(() => producer.close())
+      try {
+        await loop
+      } finally {
+        await producer.close()
+      }
       return count
     }
     this.#ends.push(async () => void (await end().catch(() => {})))
