@@ -21,6 +21,7 @@ import { ConfError, type ConfProblem } from './errors.ts'
 import type { OnFailure } from './failure-policy.ts'
 import type { RestartBound } from './restarts.ts'
 import { isSecretName, redactor, secretsIn } from './secrets.ts'
+import { isTopicName, topicNameRule } from './topic-name.ts'
 
 export type CommitStrategy = 'auto' | 'sync' | 'async' | 'record'
 
@@ -164,6 +165,10 @@ export class EntryReader {
     return this.#problems.length === this.#problemsBefore
   }
 
+  get problemCount(): number {
+    return this.#problems.length
+  }
+
   at(name: string): string {
     if (name === '') return this.path
     return step(this.path, name)
@@ -252,7 +257,7 @@ function readApplication(
     intervalMs: entry.integer('flush.interval.ms', 1),
   }
   const bufferBytes = entry.integer('buffer.bytes', 1024) ?? 64 * 1024 * 1024
-  const handling = readHandling(entry, file)
+  const handling = readHandling(entry, file, { topics, topicsPattern })
   const properties = readProperties(entry, { ...handling.consumerDefaults, ...defaults })
   if (consumers > 1 && properties['group.instance.id'] !== undefined) {
     entry.problem('group.instance.id', `names one member, and "consumer.no" is ${consumers}: leave it out`)
@@ -293,9 +298,6 @@ function unknownName(entry: EntryReader, name: string): void {
   )
 }
 
-/** Kafka's own rule: what a topic may be called. */
-const topicName = /^[a-zA-Z0-9._-]{1,249}$/
-
 function readTopics(entry: EntryReader): { topics: readonly string[]; topicsPattern: string | undefined } {
   const { topic, 'topics.pattern': pattern } = entry.values
   const none = { topics: [], topicsPattern: undefined }
@@ -322,9 +324,9 @@ function readTopics(entry: EntryReader): { topics: readonly string[]; topicsPatt
   const topics: unknown[] = Array.isArray(topic) ? topic : [topic]
   if (topics.length === 0) entry.problem('topic', 'is an empty list: at least one topic is needed')
   for (const [index, name] of topics.entries()) {
-    if (typeof name === 'string' && topicName.test(name) && name !== '.' && name !== '..') continue
+    if (isTopicName(name)) continue
     const where = Array.isArray(topic) ? `${entry.at('topic')}[${index}]` : entry.at('topic')
-    entry.nested(where, `is ${shown(name)}, and must be a topic's name: letters, digits, ".", "_" and "-", at most 249`)
+    entry.nested(where, `is ${shown(name)}, and must be ${topicNameRule}`)
   }
   return { topics: [...new Set(topics as string[])], topicsPattern: undefined }
 }

@@ -1,5 +1,6 @@
 /** Loads a user's handler module and finds out what it exports. */
 import { pathToFileURL } from 'node:url'
+import { nearestName } from '../client/config.ts'
 import { SluiceError } from '../error.ts'
 import type { BatchHandler, RecordHandler } from './handler.ts'
 
@@ -36,7 +37,11 @@ export function handlerOf(module: Readonly<Record<string, unknown>>, file: strin
   const found = (['default', 'handle', 'handleBatch'] as const).filter((name) => module[name] !== undefined)
   const names = Object.keys(module).join(', ')
   if (found.length === 0) {
-    throw new HandlerModuleError(`${file} exports ${names === '' ? 'nothing' : names}, and no handler: ${expected}`)
+    const near = Object.keys(module).flatMap((name) => nearestName(name, ['handle', 'handleBatch']) ?? [])
+    throw new HandlerModuleError(
+      `${file} exports ${names === '' ? 'nothing' : names}, and no handler: ${expected}` +
+        (near.length > 0 ? `; did you mean "${near[0]}"?` : ''),
+    )
   }
   if (found.length > 1) throw new HandlerModuleError(`${file} exports ${found.join(' and ')}: one of them is enough`)
   const name = found[0]!

@@ -3,6 +3,7 @@ import type { ProducerRecord } from '../client/producer/record.ts'
 import { TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import type { AssignedPartition, DurablePosition, Opened, SinkPosition } from '../sinks/sink.ts'
 import { Concurrency } from './concurrency.ts'
+import { DEFAULT_BATCH_RECORDS } from './conf-handler.ts'
 import { HandlerLane, type Order, type RetrySettings } from './handler-lane.ts'
 import type { LoadedHandler } from './handler-module.ts'
 import type { Lane } from './partition-work.ts'
@@ -15,7 +16,7 @@ export interface HandlerTargetOptions {
   readonly handler: LoadedHandler
   readonly order: Order
   readonly concurrency: number
-  readonly batchRecords: number
+  readonly batchRecords: number | undefined
   readonly retry: RetrySettings
   readonly application: string
   readonly producer: ProducerPort
@@ -46,7 +47,7 @@ export class HandlerTarget implements Target, HeldOutputs {
       ...context,
       handler,
       order,
-      batchRecords,
+      batchRecords: batchRecords ?? DEFAULT_BATCH_RECORDS,
       retry,
       application,
       concurrency: this.#concurrency,

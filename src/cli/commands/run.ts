@@ -77,8 +77,7 @@ async function run(file: string | undefined, options: RunOptions): Promise<void>
   if (file !== undefined && options.path !== undefined && file !== options.path) {
     throw new UsageError(`two files are named: ${file} and ${options.path}`)
   }
-  const applications = await readConf(path, options)
-  await checkLoads(applications, path)
+  const applications = await checkLoads(await readConf(path, options), path)
   if (options.printConfig) return printEffective(applications)
   if (options.check) return printApplications(applications, path, options)
   await supervise(applications, options)
@@ -100,12 +99,12 @@ async function readConf(path: string, { bootstrapServer }: RunOptions): Promise<
   return parseConf(text, path, { sinks, defaults, references })
 }
 
-async function checkLoads(applications: readonly ApplicationConf[], path: string): Promise<void> {
+async function checkLoads(applications: readonly ApplicationConf[], path: string): Promise<readonly ApplicationConf[]> {
   const [{ checkModules }, { systemSeams }] = await Promise.all([
     import('../../app/check-modules.ts'),
     import('../../client/seams.ts'),
   ])
-  await checkModules(applications, path, systemSeams())
+  return checkModules(applications, path, systemSeams())
 }
 
 async function supervise(applications: readonly ApplicationConf[], options: RunOptions): Promise<void> {
