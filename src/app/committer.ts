@@ -25,6 +25,8 @@ export class Committer {
   readonly #consumer: string
   /** The group's commit as far as it is known; without an entry the partition is not ours. */
   readonly #committed = new TopicPartitionMap<number | undefined>()
+  /** Where reading began, of partitions that the group has no commit of. */
+  readonly #began = new TopicPartitionMap<number>()
   #waiters: (() => void)[] = []
   #isUnderWay = false
   #lastAt: number
@@ -70,8 +72,15 @@ export class Committer {
     this.#committed.set(topicPartition, committed)
   }
 
+  /** The first position of a partition that the group has no commit of: what its first commit moves is counted from there. */
+  readsFrom(topicPartition: TopicPartition, position: number): void {
+    if (this.#committed.get(topicPartition) !== undefined || this.#began.has(topicPartition)) return
+    this.#began.set(topicPartition, position)
+  }
+
   forget(topicPartition: TopicPartition): void {
     this.#committed.delete(topicPartition)
+    this.#began.delete(topicPartition)
   }
 
   /** What is durable and not yet committed. */
@@ -127,7 +136,7 @@ export class Committer {
       if (!this.#committed.has(topicPartition)) continue
       const before = this.#committed.get(topicPartition)
       if (before !== undefined && offset <= before) continue
-      this.#count += offset - (before ?? offset)
+      this.#count += offset - (before ?? this.#began.get(topicPartition) ?? offset)
       this.#committed.set(topicPartition, offset)
     }
   }

@@ -266,8 +266,10 @@ export class Pipeline {
     for (const { topicPartition, records, next } of polled) {
       const partition = this.#partitions.get(topicPartition)
       this.#polled += records.length
-      if (partition?.lane) partition.lane.push(records, next)
-      else if (partition) partition.arrived ??= records[0]?.offset ?? next
+      if (partition?.lane) {
+        this.#committer.readsFrom(topicPartition, records[0]?.offset ?? next)
+        partition.lane.push(records, next)
+      } else if (partition) partition.arrived ??= records[0]?.offset ?? next
     }
     if (this.#isStepwise) await this.#finishStep()
   }
