@@ -30,15 +30,31 @@ export interface FailureCounts {
 
 /** A dead letter that its topic will never take: to pass the record would lose it. */
 export class DeadLetterError extends SluiceError {
-  constructor(topic: string, cause: Error) {
+  constructor({ record, error }: FailedRecord, topic: string, cause: Error) {
     super(
       'SLUICE_DEAD_LETTER',
-      `a record that failed cannot be written to its dead-letter topic ${topic}: ${cause.message}`,
-      {
-        cause,
-      },
+      `${placeOf(record)}: the record failed (${error.message}) and cannot be written to its dead-letter topic ${topic}: ${cause.message}. ` +
+        'Nothing from this offset on is committed: make the topic take it, or name another by "dead.letter.topic", and start again',
+      { cause },
     )
   }
+}
+
+/** The application reads its own dead letters by its pattern: each would fail again, and make another topic. */
+export class EndlessDeadLettersError extends SluiceError {
+  constructor({ record, error }: FailedRecord, topic: string) {
+    super(
+      'SLUICE_ENDLESS_DEAD_LETTERS',
+      `${placeOf(record)}: the record failed (${error.message}), and its dead-letter topic ${topic} is read by this application too ("topics.pattern"), ` +
+        'as would be the dead letters of that one, for ever. Nothing from this offset on is committed: name a topic that it does not read ' +
+        'by "dead.letter.topic", or let "topics.pattern" leave out what ends in "-dlt", and start again',
+      { cause: error },
+    )
+  }
+}
+
+function placeOf({ topic, partition, offset }: FailedRecord['record']): string {
+  return `topic ${topic}, partition ${partition}, offset ${offset}`
 }
 
 export interface SettleSignals {
@@ -52,6 +68,8 @@ export interface FailurePolicyOptions {
   readonly consumer: string
   /** undefined: the record's topic with `-dlt` behind it. */
   readonly deadLetterTopic?: string | undefined
+  /** Source of the expression that says which topics the application reads, where one does. */
+  readonly topicsPattern?: string | undefined
   /** Needed for `dead-letter` only. */
   readonly producer?: ProducerPort | undefined
   readonly clock: Clock
@@ -80,7 +98,7 @@ export class FailurePolicy {
   ): Promise<boolean> {
     const { onFailure, logger, consumer, application, deadLetterTopic } = this.#options
     const { record, error, attempts } = failed
-    const where = `topic ${record.topic}, partition ${record.partition}, offset ${record.offset}`
+    const where = placeOf(record)
     const fields = { consumer, topic: record.topic, partition: record.partition, offset: record.offset, attempts }
     switch (onFailure) {
       case 'stop':
@@ -91,8 +109,9 @@ export class FailurePolicy {
         return true
       case 'dead-letter': {
         const topic = deadLetterTopicOf(record.topic, deadLetterTopic)
+        if (deadLetterTopic === undefined && this.#isEndless(topic)) throw new EndlessDeadLettersError(failed, topic)
         const letter = deadLetterRecord(failed, topic, application)
-        await this.#deliver(letter, record.topic, { signal, stopping }, outputs)
+        await this.#deliver(failed, letter, { signal, stopping }, outputs)
         this.counts.deadLettered++
         logger.error(fields, `${where}: written to ${topic}: ${error.message}`)
         return true
@@ -102,28 +121,38 @@ export class FailurePolicy {
     }
   }
 
+  /** `orders.*` reads `orders-dlt` too, and `orders-dlt-dlt`, each of which would be made of the one before. */
+  #isEndless(topic: string): boolean {
+    const { topicsPattern } = this.#options
+    if (topicsPattern === undefined) return false
+    const reads = new RegExp(topicsPattern)
+    return reads.test(topic) && reads.test(deadLetterTopicOf(topic, undefined))
+  }
+
   /** Tries for as long as it can help: until then the record is not passed, and nothing behind it is committed. */
   async #deliver(
+    failed: FailedRecord,
     letter: ProducerRecord,
-    like: string,
     { signal, stopping }: SettleSignals,
     outputs?: ProducerRecord[],
   ): Promise<void> {
     const { clock, random, logger, consumer, producer } = this.#options
     for (let attempt = 1; ; attempt++) {
       try {
-        if (!this.#topics.has(letter.topic)) await producer!.ensureTopic(letter.topic, like, signal)
+        if (!this.#topics.has(letter.topic)) await producer!.ensureTopic(letter.topic, failed.record.topic, signal)
         this.#topics.add(letter.topic)
         if (outputs) outputs.push(letter)
         else await producer!.send(letter, signal)
         return
       } catch (error) {
         signal.throwIfAborted()
-        if (!(error instanceof SluiceError && error.retriable)) throw new DeadLetterError(letter.topic, error as Error)
+        if (!(error instanceof SluiceError && error.retriable)) {
+          throw new DeadLetterError(failed, letter.topic, error as Error)
+        }
         const waitMs = backoffMs(attempt, random)
         logger.error(
           { consumer, attempt, topic: letter.topic },
-          `cannot write to the dead-letter topic ${letter.topic}: ${error.message}. Trying again in ${(waitMs / 1000).toFixed(1)} s; ` +
+          `${placeOf(failed.record)}: cannot write to the dead-letter topic ${letter.topic}: ${error.message}. Trying again in ${(waitMs / 1000).toFixed(1)} s; ` +
             'the record is not passed meanwhile',
         )
         await clock.sleep(waitMs, AbortSignal.any([signal, stopping]))

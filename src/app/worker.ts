@@ -143,6 +143,7 @@ export class Worker {
           application: groupId,
           consumer,
           deadLetterTopic,
+          topicsPattern: application.topicsPattern,
           producer,
           clock,
           random,
