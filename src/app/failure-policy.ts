@@ -109,7 +109,7 @@ export class FailurePolicy {
         return true
       case 'dead-letter': {
         const topic = deadLetterTopicOf(record.topic, deadLetterTopic)
-        if (deadLetterTopic === undefined && this.#isEndless(topic)) throw new EndlessDeadLettersError(failed, topic)
+        if (this.#isEndless(topic)) throw new EndlessDeadLettersError(failed, topic)
         const letter = deadLetterRecord(failed, topic, application)
         await this.#deliver(failed, letter, { signal, stopping }, outputs)
         this.counts.deadLettered++
