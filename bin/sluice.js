@@ -73,4 +73,4 @@ function start() {
   return import(pathToFileURL(main).href)
 }
 
-start()
+void start()

@@ -7,6 +7,16 @@
 import type { RuleName } from './judgement.ts'
 import type { GroupStatus, PartitionStatus } from './status.ts'
 
+/** `GET /api/v1/settings`: what this monitor can be asked for. */
+export interface MonitorSettings {
+  /** Of Sluice. */
+  readonly version: string
+  /** Whether it stores history. */
+  readonly hasHistory: boolean
+  /** Whether groups may be reset and deleted, with the token. */
+  readonly allowsChanges: boolean
+}
+
 /** `GET /api/v1/overview`: everything that the first view needs. */
 export interface Overview {
   readonly now: number

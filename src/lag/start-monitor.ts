@@ -45,6 +45,7 @@ export async function startMonitor(conf: MonitorConf, options: StartMonitorOptio
       host: conf.host,
       port: conf.port,
       logger,
+      disk,
       token: conf.allowChanges ? conf.token : undefined,
       allowOrigin: conf.allowOrigin,
       logLevel,

@@ -35,13 +35,18 @@ export function notFound(message: string): RequestError {
   return new RequestError(404, 'SLUICE_NOT_FOUND', message)
 }
 
+/** What the server was told that the monitor does not know. */
+export interface Service {
+  readonly allowsChanges: boolean
+}
+
 export interface Endpoint {
   readonly path: string
   readonly summary: string
   readonly params: z.ZodObject
   readonly query: z.ZodObject
   readonly response: z.ZodType
-  readonly answer: (monitor: Monitor, params: any, query: any) => unknown
+  readonly answer: (monitor: Monitor, params: any, query: any, service: Service) => unknown
 }
 
 function endpoint<P extends z.ZodRawShape, Q extends z.ZodRawShape>(definition: {
@@ -50,7 +55,12 @@ function endpoint<P extends z.ZodRawShape, Q extends z.ZodRawShape>(definition: 
   params: P
   query: Q
   response: z.ZodType
-  answer: (monitor: Monitor, params: z.output<z.ZodObject<P>>, query: z.output<z.ZodObject<Q>>) => unknown
+  answer: (
+    monitor: Monitor,
+    params: z.output<z.ZodObject<P>>,
+    query: z.output<z.ZodObject<Q>>,
+    service: Service,
+  ) => unknown
 }): Endpoint {
   const { params, query, ...rest } = definition
   return { ...rest, params: z.strictObject(params), query: z.strictObject(query) } as unknown as Endpoint
@@ -65,6 +75,18 @@ const moment = z.coerce.number().int().min(0).describe('Milliseconds since 1970.
 const HOUR_MS = 3_600_000
 
 export const endpoints: readonly Endpoint[] = [
+  endpoint({
+    path: '/api/v1/settings',
+    summary: 'What this monitor can be asked for.',
+    params: {},
+    query: {},
+    response: schemas.settingsSchema,
+    answer: ({ version, store }, _params, _query, { allowsChanges }) => ({
+      version,
+      hasHistory: store !== undefined,
+      allowsChanges,
+    }),
+  }),
   endpoint({
     path: '/api/v1/overview',
     summary: 'All clusters and groups, worst first.',
@@ -180,12 +202,12 @@ export const endpoints: readonly Endpoint[] = [
   }),
 ]
 
-export function addRestApi(server: FastifyInstance, monitor: Monitor): void {
+export function addRestApi(server: FastifyInstance, monitor: Monitor, service: Service): void {
   for (const { path, params, query, answer } of endpoints) {
     server.get(path, (request, reply) => {
       const where = read(params, request.params, 'path')
       const what = read(query, request.query, 'query')
-      return reply.header('cache-control', 'no-store').send(answer(monitor, where, what))
+      return reply.header('cache-control', 'no-store').send(answer(monitor, where, what, service))
     })
   }
 }

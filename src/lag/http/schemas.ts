@@ -11,6 +11,7 @@ import type {
   GroupList,
   GroupSummary,
   Mark,
+  MonitorSettings,
   Overview,
   PartitionDetail,
   PartitionSummary,
@@ -46,6 +47,12 @@ const rule = z.enum([
   'keeping-pace',
   'lag-fell',
 ])
+
+export const settingsSchema = z.strictObject({
+  version: z.string(),
+  hasHistory: z.boolean(),
+  allowsChanges: z.boolean().describe('Whether groups may be reset and deleted, with the token.'),
+}) satisfies z.ZodType<MonitorSettings>
 
 export const clusterSummarySchema = z.strictObject({
   cluster: z.string(),

@@ -1,9 +1,10 @@
 /**
- * The monitor's HTTP server: Sluice's API, its event stream, Burrow's API, metrics, and whether it lives. Bound to loopback unless it is told otherwise. What
+ * The monitor's HTTP server: Sluice's API, its event stream, Burrow's API, metrics, the page, and whether it lives. Bound to loopback unless it is told otherwise. What
  * it serves it has in memory: a thousand requests a second cost no broker anything.
  */
 import { fastify, type FastifyInstance } from 'fastify'
 import { SluiceError } from '../../error.ts'
+import type { Disk } from '../../seams/disk.ts'
 import type { Logger } from '../../seams/logger.ts'
 import type { Monitor } from '../monitor.ts'
 import type { MetricNames } from '../monitor-conf.ts'
@@ -11,6 +12,7 @@ import { addBurrowApi, type BurrowApiSettings } from './burrow-api.ts'
 import { EventStream } from './event-stream.ts'
 import { MonitorMetrics, metricsContentType } from './metrics.ts'
 import { openApi } from './openapi.ts'
+import { addPage } from './page.ts'
 import { addRestApi, clusterNamed, notFound, RequestError, sendError } from './rest-api.ts'
 
 /** The address cannot be listened on. */
@@ -35,6 +37,8 @@ export interface MonitorServerSettings extends BurrowApiSettings {
   readonly host: string
   readonly port: number
   readonly logger: Logger
+  /** Where the page is read from; without it there is none. */
+  readonly disk?: Disk | undefined
   /** Whose names `/metrics` has. Default: Burrow's. */
   readonly metrics?: MetricNames | undefined
   /** Whoever serves more on the same address (metrics, the page), before it listens. */
@@ -70,8 +74,9 @@ export async function startMonitorServer(monitor: Monitor, settings: MonitorServ
       return reply.code(404).send({ error: true, message: 'invalid request type', result: {} })
     return sendError(reply, notFound(`there is nothing at ${request.url}; /api/v1/openapi.json says what there is`))
   })
-  addRestApi(server, monitor)
+  addRestApi(server, monitor, { allowsChanges: settings.token !== undefined })
   addBurrowApi(server, monitor, settings)
+  if (settings.disk) addPage(server, { disk: settings.disk, logger: settings.logger })
   const description = JSON.stringify(openApi(monitor.version))
   server.get('/api/v1/openapi.json', (_request, reply) => reply.type('application/json').send(description))
   server.get('/api/v1/events', (request, reply) => {

@@ -1,0 +1,102 @@
+/** A monitor as `sluice monitor` starts it, over the embedded broker, with what the page's tests look at: groups that are well, behind, stopped, named oddly. */
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { systemSeams } from '../../src/client/index.ts'
+import type { GroupDetail, Overview } from '../../src/lag/api-types.ts'
+import { checkMonitorConf } from '../../src/lag/monitor-conf.ts'
+import { type RunningMonitor, startMonitor } from '../../src/lag/start-monitor.ts'
+import { systemDisk } from '../../src/seams/disk.ts'
+import { silentLogger } from '../../src/seams/logger.ts'
+import { startBroker, type TestBroker } from '../../src/testing/index.ts'
+import { type Bench, benchOf } from '../lag/embedded.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { until } from '../support/until.ts'
+
+export interface WatchedBroker extends Bench {
+  readonly broker: TestBroker
+  readonly running: RunningMonitor
+  readonly url: string
+  overview(): Promise<Overview>
+  group(name: string): Promise<GroupDetail>
+  /** Waits until the monitor has seen so much of a group. */
+  seen(name: string, is: (detail: GroupDetail) => boolean, what: string): Promise<void>
+  commit(group: string, topic: string, offsets: readonly number[]): Promise<void>
+}
+
+export const CLUSTER = 'local'
+export const TOKEN = 'a-token-for-tests'
+export const KOREAN_GROUP = '주문 소비자/1 <b>&amp;'
+
+export interface WatchOptions {
+  readonly topics: Record<string, number>
+  readonly allowChanges?: boolean
+  readonly store?: 'none'
+  readonly more?: Record<string, unknown>
+  readonly clusters?: Record<string, unknown>
+}
+
+export async function watchBroker(t: TestContext, { topics, ...options }: WatchOptions): Promise<WatchedBroker> {
+  const broker = await startBroker({ topics })
+  const bench = benchOf(t, broker.bootstrapServers)
+  const directory = await temporaryDirectory(t)
+  const conf = checkMonitorConf(
+    {
+      listen: '127.0.0.1:0',
+      store: options.store ?? join(directory, 'lag.db'),
+      'history.interval.ms': 1000,
+      ...(options.allowChanges ? { 'allow.changes': true, token: TOKEN } : {}),
+      clusters: {
+        [CLUSTER]: {
+          'bootstrap.servers': broker.bootstrapServers,
+          'sample.interval.ms': 250,
+          'members.interval.ms': 1000,
+          ...options.more,
+        },
+        ...options.clusters,
+      },
+    },
+    'the test',
+  )
+  const seams = systemSeams({ logger: silentLogger })
+  const running = await startMonitor(conf, { seams, disk: systemDisk, version: '1.2.3' })
+  // Clients first, then the monitor, then the broker: `benchOf` stops in the opposite order.
+  t.after(async () => {
+    await running.stop()
+    await broker.stop()
+  })
+  const json = async <T>(path: string) => (await (await fetch(`${running.url}${path}`)).json()) as T
+  const watched: WatchedBroker = {
+    ...bench,
+    broker,
+    running,
+    url: running.url,
+    overview: () => json<Overview>('/api/v1/overview'),
+    group: (name) => json<GroupDetail>(`/api/v1/clusters/${CLUSTER}/groups/${encodeURIComponent(name)}`),
+    seen: (name, is, what) =>
+      until(
+        async () => {
+          const detail = await watched.group(name)
+          return 'group' in detail && is(detail)
+        },
+        { withinMs: 60_000, everyMs: 50, what },
+      ),
+    commit: (group, topic, offsets) =>
+      bench.admin.alterGroupOffsets(
+        group,
+        offsets.map((offset, partition) => [{ topic, partition }, { offset }] as const),
+      ),
+  }
+  return watched
+}
+
+/** Groups in every state, the same in every run: two that stopped, one that has read all, one with every kind of character in its name. */
+export async function fill(watched: WatchedBroker): Promise<void> {
+  for (const partition of [0, 1, 2]) await watched.produce('orders', partition, 200)
+  await watched.produce('clicks', 0, 50)
+  await watched.commit('billing', 'orders', [200, 200, 200])
+  await watched.commit('shipping', 'orders', [20, 150, 200])
+  await watched.commit('search-indexer', 'clicks', [10])
+  await watched.commit(KOREAN_GROUP, 'clicks', [50])
+  await watched.seen('shipping', ({ status }) => status === 'ERROR', 'shipping is judged')
+  await watched.seen('billing', ({ status }) => status === 'OK', 'billing is judged')
+}
