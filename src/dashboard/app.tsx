@@ -18,6 +18,10 @@ const live = new Live()
 /** Views other than the first are loaded when somebody goes there. */
 const views = {
   group: () => import('./views/group.tsx').then(({ Group }) => Group),
+  topics: () => import('./views/topics.tsx').then(({ Topics }) => Topics),
+  topic: () => import('./views/topic.tsx').then(({ Topic }) => Topic),
+  partition: () => import('./views/partition.tsx').then(({ Partition }) => Partition),
+  compare: () => import('./views/compare.tsx').then(({ Compare }) => Compare),
 } as const
 
 export function App() {

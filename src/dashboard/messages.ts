@@ -103,6 +103,28 @@ export const messages = {
 
   'trend.text': ['Lag went from {first} to {last}', '지연이 {first}에서 {last}(으)로 변함'],
 
+  'topics.search': ['Search topics', '토픽 검색'],
+  'topics.shown': ['{shown} of {total} topics', '토픽 {total}개 중 {shown}개'],
+  'topic.title': ['Topic {topic}', '토픽 {topic}'],
+  'topic.id': ['Topic id', '토픽 ID'],
+  'topic.readers': ['Who reads it', '읽는 그룹'],
+  'topic.noReaders': ['No group has commits on it.', '이 토픽에 커밋한 그룹이 없습니다.'],
+  'topic.noLeader': ['none', '없음'],
+
+  'partition.title': ['{topic}, partition {partition}', '{topic}, 파티션 {partition}'],
+  'partition.window': ['What the rule saw', '규칙이 본 것'],
+  'partition.seen': ['Samples that the rule rests on: {samples}', '규칙의 근거가 된 표본: {samples}'],
+  'partition.samples': ['Samples, newest first', '표본, 최신순'],
+  'partition.bySight': ['Seen by the rule', '규칙이 봄'],
+  'partition.yes': ['yes', '예'],
+  'partition.commits': ['Commits, newest first', '커밋, 최신순'],
+
+  'compare.title': ['Two groups side by side', '두 그룹 비교'],
+  'compare.first': ['Group', '그룹'],
+  'compare.second': ['With', '비교 대상'],
+  'compare.choose': ['Choose two groups.', '두 그룹을 고르십시오.'],
+  'compare.figures': ['Now', '현재'],
+
   'group.title': ['Group {group}', '그룹 {group}'],
   'group.gone': [
     'There is no group {group} on {cluster}, or no longer.',
@@ -140,6 +162,7 @@ export const messages = {
   'chart.timeLag': ['Lag in time', '시간 지연'],
   'chart.oldest': ['first unread record', '읽지 않은 첫 레코드'],
   'chart.rates': ['Records a second', '초당 레코드'],
+  'chart.readRate': ['Records committed a second', '초당 커밋된 레코드'],
   'chart.read': ['committed', '커밋됨'],
   'chart.written': ['written', '쓰임'],
   'chart.offsets': ['Offsets', '오프셋'],
