@@ -5,18 +5,22 @@
  * A commit that fails is no failure of the application's: it is repeated with the next one, or the next owner reads again from
  * the one before, which the sink's guarantee makes harmless. So it is said, and that is all.
  */
+import { SluiceError } from '../error.ts'
 import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
 import { topicPartitionKey, TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import { RebalanceInProgressError } from '../client/consumer/consumer-errors.ts'
 import { AbortedError } from '../client/errors.ts'
 import type { CallLimits, CommitChannel, PartitionOffset } from './consumer-port.ts'
-import { OutputRefusedError, TransactionBrokenError } from './errors.ts'
+import { OutputRefusedError, TransactionBrokenError, TransactionsRefusedError } from './errors.ts'
 
 export interface DurableOffset {
   readonly topicPartition: TopicPartition
   readonly durable: number | undefined
 }
+
+/** After these no later commit can succeed. */
+const breaks = [TransactionBrokenError, OutputRefusedError, TransactionsRefusedError]
 
 export class Committer {
   readonly #channel: CommitChannel
@@ -33,7 +37,7 @@ export class Committer {
   #count = 0
   #lastAtMs: number | undefined
   /** Called when the channel is of no use any more: the consumer must begin again, or cannot go on. */
-  onBroken: (error: TransactionBrokenError | OutputRefusedError) => void = () => {}
+  onBroken: (error: SluiceError) => void = () => {}
   /** For messages: whether the store keeps its own offsets, so that a commit is only for lag tools. */
   isMirror = false
 
@@ -147,7 +151,7 @@ export class Committer {
       ? 'The store has them; only lag tools will see it later'
       : 'They are stored; without a later commit the next owner stores them again'
     const message = `committing ${names.join(', ')} failed: ${error.message}. ${then}`
-    if (error instanceof TransactionBrokenError || error instanceof OutputRefusedError) this.onBroken(error)
+    if (error instanceof SluiceError && breaks.some((broken) => error instanceof broken)) this.onBroken(error)
     // Everyday life: a rebalance begins, or the end does, and each commits again before partitions are given away.
     if (error instanceof RebalanceInProgressError || (error instanceof AbortedError && !isLast))
       this.#logger.debug({ consumer: this.#consumer }, message)

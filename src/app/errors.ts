@@ -89,6 +89,19 @@ export class TransactionBrokenError extends SluiceError {
   }
 }
 
+/** With `exactly.once`: the cluster gives this application no transaction, however often it is asked. */
+export class TransactionsRefusedError extends SluiceError {
+  constructor(transactionalIdPrefix: string, cause: Error) {
+    super(
+      'SLUICE_TRANSACTIONS_REFUSED',
+      `"exactly.once" needs transactions, and the cluster refuses them: ${cause.message}. Nothing is committed: see to what it says ` +
+        `(Write and Describe on transactional ids that begin with "${transactionalIdPrefix}-", the brokers' transaction.max.timeout.ms), ` +
+        'or leave "exactly.once" out, and start again',
+      { cause },
+    )
+  }
+}
+
 /** With `exactly.once`: what handlers sent can be written by no transaction, however often it is tried. To pass its record would lose it. */
 export class OutputRefusedError extends SluiceError {
   constructor(cause: Error) {

@@ -14,9 +14,10 @@ import { Producer } from '../client/producer/index.ts'
 import { type ProducerRecord, SendBatchError } from '../client/producer/record.ts'
 import type { GroupMetadata, OffsetToCommit } from '../client/producer/transaction-offsets.ts'
 import { adminProperties, producerProperties } from '../client/properties.ts'
+import { isRetriable } from '../client/retry.ts'
 import type { ClientSeams } from '../client/seams.ts'
 import type { PartitionOffset } from './consumer-port.ts'
-import { OutputRefusedError, TransactionBrokenError } from './errors.ts'
+import { OutputRefusedError, TransactionBrokenError, TransactionsRefusedError } from './errors.ts'
 import type { ProducerPort } from './producer-port.ts'
 
 /** Kafka Streams' own, for the same use: a member that died holds up readers of its output, and its successor, for this long. */
@@ -136,7 +137,8 @@ export class KafkaProducerPort implements ProducerPort {
       return producer
     } catch (error) {
       await producer.close({ timeoutMs: 0 })
-      throw error
+      if (this.#closing.signal.aborted || isRetriable(error)) throw error
+      throw new TransactionsRefusedError(transactionalIdPrefix, error as Error)
     }
   }
 

@@ -10,7 +10,8 @@ export interface ProducerPort {
   ensureTopic(topic: string, like: string, signal: AbortSignal): Promise<void>
   /**
    * Records and offsets in one transaction: all of them, or after a rejection none of them. Rejects with `TransactionBrokenError` when it is not
-   * known which: the consumer must begin again from the group's commits; with `OutputRefusedError` when a record can never be written.
+   * known which: the consumer must begin again from the group's commits; with `OutputRefusedError` when a record can never be written; with
+   * `TransactionsRefusedError` when the cluster gives no transactions at all.
    */
   transact(
     records: readonly ProducerRecord[],

@@ -212,7 +212,7 @@ export class Worker {
       producer: producer!,
     })
     const commits = settings.isExactlyOnce
-      ? new TransactionalCommits(producer!, target, () => port.groupMetadata())
+      ? new TransactionalCommits(producer!, target, () => port.groupMetadata(), this.#environment.seams.clock)
       : undefined
     return { target, targetName: 'handler', ...(commits ? { commits } : {}) }
   }

@@ -138,7 +138,7 @@ class Simulation {
       target,
       targetName: 'handler',
       ...(scenario.isExactlyOnce
-        ? { commits: new TransactionalCommits(producer, target, () => memberOf(process)) }
+        ? { commits: new TransactionalCommits(producer, target, () => memberOf(process), clock) }
         : {}),
       failures: new FailurePolicy({
         onFailure: scenario.onFailure,
