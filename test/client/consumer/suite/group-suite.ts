@@ -163,12 +163,15 @@ export function groupSuite(environment: Environment): void {
       const others: string[] = []
       const other = f.consumer(settings)
       other.subscribe([topic], recorder(others))
-      await pollAll([one, other], () => shares(one, other).join() === '1,1' && others.length === 2)
-      assert.equal(calls[0], 'assigned 0 1')
-      assert.match(calls[1]!, /^revoked [01]$/)
-      assert.deepEqual(calls.slice(2), ['assigned', 'assigned'])
+      await pollAll([one, other], () => shares(one, other).join() === '1,1' && calls.length >= 4)
+      // Each rebalance tells what is new, even when it is nothing; a coordinator that moves makes one more.
+      const moves = (told: string[]) => told.filter((call) => call !== 'assigned')
+      const [, revoked = ''] = moves(calls)
+      assert.match(revoked, /^revoked [01]$/)
+      assert.deepEqual(moves(calls), ['assigned 0 1', revoked])
       assert.equal(others[0], 'assigned')
-      assert.equal(others[1], calls[1]!.replace('revoked', 'assigned'))
+      assert.deepEqual(moves(others), [revoked.replace('revoked', 'assigned')])
+      assert.ok(calls.length >= 4, `the rebalance that revokes and the one that assigns: ${calls.join('; ')}`)
     })
 
     check('a throwing callback is thrown by poll and does not change the assignment', async (f) => {
