@@ -165,10 +165,13 @@ export class Fixture {
   }
 }
 
-/** Once more when the node has just gone: suites also run while nodes are restarted. */
+/**
+ * Once more when the node has just gone: suites also run while nodes are restarted. One that starts takes connections before it answers,
+ * on a busy machine for half a minute.
+ */
 function retried<T>(cluster: Cluster, topics: readonly string[], send: () => Promise<T>): Promise<T> {
   const refresh = () => cluster.refreshMetadata({ topics }).catch(() => {})
-  const limits = { doing: 'A request of the test itself', timeoutMs: 30_000, onRetry: refresh }
+  const limits = { doing: 'A request of the test itself', timeoutMs: 120_000, onRetry: refresh }
   return withRetries(cluster.seams, cluster.config, limits, send)
 }
 
