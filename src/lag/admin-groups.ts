@@ -1,8 +1,9 @@
 /**
- * Groups by the admin API: ListGroups of every broker, which are then known to be their coordinators, members now and then, and OffsetFetch of all of a
- * coordinator's groups in one request.
+ * Groups by the admin API: ListGroups of every broker, which are then known to be their coordinators, members now and then, and OffsetFetch of two hundred of a
+ * coordinator's groups in one request: an answer for thousands would keep the event loop for as long as all of them take.
  */
 import type { Admin, GroupDescription, GroupListing } from '../client/admin/index.ts'
+import type { TopicPartition } from '../client/index.ts'
 import type { Clock } from '../seams/clock.ts'
 import type {
   CallOptions,
@@ -21,6 +22,9 @@ export interface AdminGroupsSettings {
   /** Members of a group that rests are asked for again after this time. */
   readonly describeEveryMs: number
 }
+
+/** Of one OffsetFetch. */
+const GROUPS_AT_ONCE = 200
 
 interface Described {
   readonly description: GroupDescription | undefined
@@ -89,24 +93,20 @@ export class AdminGroups implements GroupSource {
     rights: MissingRights,
   ): Promise<Map<string, SampledCommits>> {
     const found = new Map<string, SampledCommits>()
-    if (listings.length === 0) return found
-    const answers = await this.#admin.listOffsetsOfGroups(
-      listings.map(({ groupId }) => groupId),
-      options,
+    const byCoordinator = Map.groupBy(listings, ({ coordinator }) => coordinator)
+    await Promise.all(
+      [...byCoordinator.values()].map(async (own) => {
+        for (let from = 0; from < own.length; from += GROUPS_AT_ONCE) {
+          const groupIds = own.slice(from, from + GROUPS_AT_ONCE).map(({ groupId }) => groupId)
+          const answers = await this.#admin.listOffsetsOfGroups(groupIds, options)
+          for (const [groupId, error] of answers.failures) {
+            if (isNotFound(error)) found.set(groupId, new Map())
+            else if (!rights.note(error, `Describe on Group ${groupId}`)) problems.add('Reading commits', error)
+          }
+          for (const [groupId, offsets] of answers) found.set(groupId, commitsByTopic(offsets))
+        }
+      }),
     )
-    for (const [groupId, error] of answers.failures) {
-      if (isNotFound(error)) found.set(groupId, new Map())
-      else if (!rights.note(error, `Describe on Group ${groupId}`)) problems.add('Reading commits', error)
-    }
-    for (const [groupId, offsets] of answers) {
-      const byTopic = new Map<string, Map<number, SampledCommit>>()
-      for (const [{ topic, partition }, { offset }] of offsets) {
-        let partitions = byTopic.get(topic)
-        if (!partitions) byTopic.set(topic, (partitions = new Map()))
-        partitions.set(partition, { offset })
-      }
-      found.set(groupId, byTopic)
-    }
     return found
   }
 
@@ -140,6 +140,16 @@ export class AdminGroups implements GroupSource {
     }
     return found
   }
+}
+
+function commitsByTopic(offsets: Iterable<readonly [TopicPartition, { readonly offset: number }]>): SampledCommits {
+  const byTopic = new Map<string, Map<number, SampledCommit>>()
+  for (const [{ topic, partition }, { offset }] of offsets) {
+    let partitions = byTopic.get(topic)
+    if (!partitions) byTopic.set(topic, (partitions = new Map()))
+    partitions.set(partition, { offset })
+  }
+  return byTopic
 }
 
 /** Kafka Connect's workers and schema registries are groups, too, and commit nothing. */

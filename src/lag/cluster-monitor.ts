@@ -9,7 +9,8 @@ import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { ClusterSample, Collector } from './cluster-sample.ts'
 import { ClusterState, type ClusterStateSettings } from './cluster-state.ts'
-import { judgeCluster, type JudgeSettings, type StatusChange } from './judge.ts'
+import { judging, type JudgeSettings, type StatusChange } from './judge.ts'
+import { inSlices } from './slices.ts'
 
 export interface ClusterMonitorSettings
   extends JudgeSettings, Omit<ClusterStateSettings, 'longestSpanMs' | 'allowedLag' | 'readsCommitted'> {
@@ -116,8 +117,9 @@ export class ClusterMonitor {
     const requestsBefore = this.#requests?.() ?? 0
     const sample = await this.#collector.sample(this.#stopping.signal)
     this.#minding(sample)
-    const { gone, heldBack } = this.state.apply(sample)
-    const changes = heldBack === undefined ? judgeCluster(this.state, sample.at, this.settings) : []
+    const { gone, heldBack } = await inSlices(this.state.applying(sample), this.#clock)
+    const judged = heldBack === undefined ? judging(this.state, sample.at, this.settings) : undefined
+    const changes = judged ? await inSlices(judged, this.#clock) : []
     this.#problem = undefined
     this.#problems = heldBack === undefined ? sample.problems : [heldBack, ...sample.problems]
     this.#sayRights(sample.missingRights)

@@ -6,6 +6,7 @@ import type { ClusterSample, SampledCommits, SampledGroup, SampledTopic, SeenCom
 import { GroupState } from './group-state.ts'
 import { TopicState } from './log-state.ts'
 import { PairState } from './pair-state.ts'
+import { atOnce } from './slices.ts'
 
 export interface ClusterStateSettings {
   /** Places of each window. */
@@ -45,7 +46,13 @@ export class ClusterState {
     return this.#pairs
   }
 
+  /** Takes in a sample. What was told of a group that has not had its turn yet still holds. */
   apply(sample: ClusterSample): Applied {
+    return atOnce(this.applying(sample))
+  }
+
+  /** The same, with a pause after each group. */
+  *applying(sample: ClusterSample): Generator<void, Applied> {
     this.clusterId = sample.clusterId ?? this.clusterId
     this.brokers = sample.brokers
     this.groupsLeftOut = sample.groupsLeftOut
@@ -57,7 +64,10 @@ export class ClusterState {
     const believed = new Set<string>()
     for (const topic of sample.topics.values()) this.#applyTopic(sample.at, topic, isSlow ? undefined : believed)
     this.#applySeen(unknown, false)
-    for (const group of sample.groups.values()) this.#applyGroup(sample.at, group, believed, sample.seesEveryCommit)
+    for (const group of sample.groups.values()) {
+      this.#applyGroup(sample.at, group, believed, sample.seesEveryCommit)
+      yield
+    }
     const gone: string[] = []
     for (const [groupId, group] of this.groups) {
       if (sample.groups.has(groupId) || !sample.isWhole) continue
@@ -92,7 +102,7 @@ export class ClusterState {
   get windowBytes(): number {
     let bytes = 0
     for (const group of this.groups.values())
-      for (const pair of group.pairs()) bytes += pair.samples.bytes + pair.commits.length * 80
+      for (const pair of group.pairs()) bytes += pair.samples.bytes + pair.commits.bytes
     for (const topic of this.topics.values()) for (const log of topic.logs) bytes += log.ends.length * 40
     return bytes
   }

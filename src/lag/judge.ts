@@ -32,8 +32,8 @@ export interface StatusChange {
   readonly evidence: string | null
 }
 
-/** @param at the sample's time, milliseconds since 1970 */
-export function judgeCluster(state: ClusterState, at: number, settings: JudgeSettings): StatusChange[] {
+/** With a pause after each group. @param at the sample's time, milliseconds since 1970 */
+export function* judging(state: ClusterState, at: number, settings: JudgeSettings): Generator<void, StatusChange[]> {
   const changes: StatusChange[] = []
   for (const group of state.groups.values()) {
     // Its commits could not be read this time: what was said of it stands.
@@ -44,6 +44,7 @@ export function judgeCluster(state: ClusterState, at: number, settings: JudgeSet
     if (status !== before && before !== 'UNKNOWN') {
       changes.push({ group: group.groupId, before, status, evidence: worst?.evidence ?? null })
     }
+    yield
   }
   return changes
 }

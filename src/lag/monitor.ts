@@ -3,6 +3,7 @@ import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { Overview } from './api-types.ts'
 import type { ClusterMonitor, Sampled } from './cluster-monitor.ts'
+import { inSlices } from './slices.ts'
 import type { Store } from './store.ts'
 import { StoreKeeper } from './store-keeper.ts'
 import { byWorst, clusterSummary, groupSummaries } from './views.ts'
@@ -26,6 +27,7 @@ export class Monitor {
   readonly clock: Clock
   readonly #keepers: readonly StoreKeeper[]
   readonly #listeners = new Set<MonitorListener>()
+  #writing: Promise<void> = Promise.resolve()
   #stopping: Promise<void> | undefined
 
   constructor({ clusters, version, store, clock, logger }: MonitorOptions) {
@@ -38,7 +40,7 @@ export class Monitor {
       const keeper = this.#keepers[index]
       if (keeper) {
         keeper.restore(clock.now())
-        cluster.onSample((sampled) => keeper.sampled(sampled))
+        cluster.onSample((sampled) => this.#keep(keeper, sampled, logger))
       }
       cluster.onSample((sampled) => this.#tell(cluster, sampled))
     }
@@ -79,8 +81,16 @@ export class Monitor {
     for (const listener of this.#listeners) listener(cluster, sampled)
   }
 
+  /** One after the other: what is written is written in slices, so that nobody who asks meanwhile waits for it. */
+  #keep(keeper: StoreKeeper, sampled: Sampled, logger: Logger): void {
+    this.#writing = this.#writing
+      .then(() => inSlices(keeper.writing(sampled), this.clock))
+      .catch((error: Error) => logger.error({ error: error.stack }, 'the store was not written'))
+  }
+
   async #stop(): Promise<void> {
     await Promise.all([...this.clusters.values()].map((cluster) => cluster.stop()))
+    await this.#writing
     const now = this.clock.now()
     for (const keeper of this.#keepers) keeper.saveAll(now)
     this.store?.close()

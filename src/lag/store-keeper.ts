@@ -4,7 +4,9 @@
  */
 import type { Logger } from '../seams/logger.ts'
 import type { ClusterMonitor, Sampled } from './cluster-monitor.ts'
+import type { GroupState } from './group-state.ts'
 import { pointOf, rollUp } from './history.ts'
+import { atOnce } from './slices.ts'
 import { COARSE_MS, type Store } from './store.ts'
 import { restoreGroup, restoreTopic, storedGroup, storedTopic } from './window-store.ts'
 
@@ -13,6 +15,8 @@ const OLDEST_WINDOW_MS = 86_400_000
 const SAVE_ALL_WITHIN_MS = 60_000
 const ROLL_UPS_A_SAMPLE = 200
 const EXPIRE_EVERY_MS = 600_000
+/** Groups that are written at once. */
+const STEP = 20
 
 export class StoreKeeper {
   readonly #store: Store
@@ -57,17 +61,31 @@ export class StoreKeeper {
   }
 
   /** To be called after each sample. */
-  sampled({ at, gone }: Sampled): void {
+  sampled(sampled: Sampled): void {
+    atOnce(this.writing(sampled))
+  }
+
+  /** The same in small steps, each written by itself. */
+  *writing({ at, gone }: Sampled): Generator<void, void> {
     this.#store.writing(() => {
       for (const group of gone) this.#forget(group)
-      this.#saveSome(at)
-      this.#savePoints(at)
-      for (const [group, from] of this.#rollUps.splice(0, ROLL_UPS_A_SAMPLE))
-        rollUp(this.#store, this.#monitor.name, group, from)
-      if (at - this.#expiredAt < EXPIRE_EVERY_MS) return
-      this.#expiredAt = at
-      this.#store.expire(at)
     })
+    yield* this.#inSteps(this.#dueWindows(), ([kind, name]) => this.#save(kind, name, at))
+    yield* this.#inSteps(this.#duePoints(at), (group) => this.#savePoint(group, at))
+    const rollUps = this.#rollUps.splice(0, ROLL_UPS_A_SAMPLE)
+    yield* this.#inSteps(rollUps, ([group, from]) => rollUp(this.#store, this.#monitor.name, group, from))
+    if (at - this.#expiredAt < EXPIRE_EVERY_MS) return
+    this.#expiredAt = at
+    this.#store.writing(() => this.#store.expire(at))
+  }
+
+  *#inSteps<T>(all: readonly T[], write: (one: T) => void): Generator<void, void> {
+    for (let from = 0; from < all.length; from += STEP) {
+      this.#store.writing(() => {
+        for (const one of all.slice(from, from + STEP)) write(one)
+      })
+      yield
+    }
   }
 
   /** All windows, at the end. */
@@ -86,12 +104,11 @@ export class StoreKeeper {
     ]
   }
 
-  #saveSome(at: number): void {
+  #dueWindows(): (readonly ['group' | 'topic', string])[] {
     if (this.#saveQueue.length === 0) this.#saveQueue = this.#everything()
     const { topics, groups } = this.#monitor.state
     const turns = Math.max(1, Math.floor(SAVE_ALL_WITHIN_MS / this.#monitor.settings.sampleIntervalMs))
-    const share = Math.ceil((topics.size + groups.size) / turns)
-    for (const [kind, name] of this.#saveQueue.splice(0, share)) this.#save(kind, name, at)
+    return this.#saveQueue.splice(0, Math.ceil((topics.size + groups.size) / turns))
   }
 
   #save(kind: 'group' | 'topic', name: string, at: number): void {
@@ -103,20 +120,23 @@ export class StoreKeeper {
     else this.#store.keep(kind, cluster, name, at, data)
   }
 
-  #savePoints(at: number): void {
-    const { state, name: cluster } = this.#monitor
-    if (at - this.#pointsAt < this.#store.settings.rawEveryMs - this.#monitor.settings.sampleIntervalMs / 2) return
+  #duePoints(at: number): GroupState[] {
+    const { state, settings } = this.#monitor
+    if (at - this.#pointsAt < this.#store.settings.rawEveryMs - settings.sampleIntervalMs / 2) return []
     this.#pointsAt = at
-    for (const group of state.groups.values()) {
-      this.#store.addPoint(cluster, group.groupId, 'raw', at, pointOf(group))
-      this.#saveMarks(cluster, group.groupId, group.marks)
-    }
     const bucket = Math.floor(at / COARSE_MS)
     if (this.#bucket !== undefined && bucket > this.#bucket) {
       const from = this.#bucket * COARSE_MS
       for (const group of state.groups.keys()) this.#rollUps.push([group, from])
     }
     this.#bucket = bucket
+    return [...state.groups.values()]
+  }
+
+  #savePoint(group: GroupState, at: number): void {
+    const { name: cluster } = this.#monitor
+    this.#store.addPoint(cluster, group.groupId, 'raw', at, pointOf(group))
+    this.#saveMarks(cluster, group.groupId, group.marks)
   }
 
   #saveMarks(cluster: string, group: string, marks: readonly { at: number; kind: string; text: string }[]): void {

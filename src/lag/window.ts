@@ -27,60 +27,90 @@ export function lagOf({ committed, end }: { committed: number; end: number }): n
   return Math.max(0, end - committed)
 }
 
-/** The newest `capacity` samples in one typed array: a hundred thousand windows must not be a million objects. */
-export class SampleWindow {
+/**
+ * The newest rows of numbers, in one array of doubles: a hundred thousand windows must not be a million objects. A plain array holds them within the heap; a typed one of
+ * this size would cost more than it holds.
+ */
+abstract class NumberRing {
+  /** Rows. */
   readonly capacity: number
-  #values: Float64Array
+  readonly #width: number
+  #values: number[] = []
   #first = 0
-  #length = 0
+  length = 0
 
-  constructor(capacity: number) {
+  constructor(capacity: number, width: number) {
     this.capacity = capacity
-    this.#values = new Float64Array(Math.min(4, capacity) * 3)
-  }
-
-  get length(): number {
-    return this.#length
+    this.#width = width
   }
 
   get bytes(): number {
-    return this.#values.byteLength
+    return this.#values.length * 8
   }
 
-  push(at: number, committed: number, end: number): void {
-    const room = this.#values.length / 3
-    if (this.#length === room && room < this.capacity) this.#grow(Math.min(this.capacity, room * 2))
-    const slots = this.#values.length / 3
-    const slot = (this.#first + this.#length) % slots
-    if (this.#length === slots) this.#first = (this.#first + 1) % slots
-    else this.#length++
-    this.#values.set([at, committed, end], slot * 3)
+  /** The place of a new row's first number in `values`; the oldest row makes room for it. */
+  protected add(): number {
+    const slots = this.#values.length / this.#width
+    if (this.length === slots && slots < this.capacity) this.#grow(Math.min(this.capacity, Math.max(4, slots * 2)))
+    const room = this.#values.length / this.#width
+    const slot = (this.#first + this.length) % room
+    if (this.length === room) this.#first = (this.#first + 1) % room
+    else this.length++
+    return slot * this.#width
   }
 
-  /** The sample `index` places after the oldest; negative counts from the newest (-1). */
-  at(index: number): Sample | undefined {
-    const place = index < 0 ? this.#length + index : index
-    if (place < 0 || place >= this.#length) return undefined
-    const slot = ((this.#first + place) % (this.#values.length / 3)) * 3
-    return { at: this.#values[slot]!, committed: this.#values[slot + 1]!, end: this.#values[slot + 2]! }
+  /** The place of a row's first number: the `index` places after the oldest; negative counts from the newest (-1). undefined if there is none. */
+  protected place(index: number): number | undefined {
+    const place = index < 0 ? this.length + index : index
+    if (place < 0 || place >= this.length) return undefined
+    return ((this.#first + place) % (this.#values.length / this.#width)) * this.#width
   }
 
-  /** Oldest first. */
-  toArray(): Sample[] {
-    return Array.from({ length: this.#length }, (_, index) => this.at(index)!)
+  protected get values(): number[] {
+    return this.#values
   }
 
   clear(): void {
     this.#first = 0
-    this.#length = 0
+    this.length = 0
   }
 
+  /**
+   * Only ever called when all rows are taken and `first` has not moved yet. Made of numbers from the beginning, so that the engine keeps them as plain doubles; copied, for
+   * an array that has grown has room to spare.
+   */
   #grow(room: number): void {
-    const before = this.toArray()
-    this.#values = new Float64Array(room * 3)
-    this.#first = 0
-    this.#length = 0
-    for (const { at, committed, end } of before) this.push(at, committed, end)
+    const grown = [...this.#values]
+    while (grown.length < room * this.#width) grown.push(Number.NaN)
+    this.#values = grown.slice()
+  }
+}
+
+/** The newest `capacity` samples. */
+export class SampleWindow extends NumberRing {
+  constructor(capacity: number) {
+    super(capacity, 3)
+  }
+
+  push(at: number, committed: number, end: number): void {
+    const place = this.add()
+    const { values } = this
+    values[place] = at
+    values[place + 1] = committed
+    values[place + 2] = end
+  }
+
+  /** The sample `index` places after the oldest; negative counts from the newest (-1). */
+  at(index: number): Sample | undefined {
+    const place = this.place(index)
+    if (place === undefined) return undefined
+    const { values } = this
+    return { at: values[place]!, committed: values[place + 1]!, end: values[place + 2]! }
+  }
+
+  /** Oldest first. */
+  toArray(): Sample[] {
+    return Array.from({ length: this.length }, (_, index) => this.at(index)!)
   }
 }
 
@@ -88,40 +118,48 @@ export class SampleWindow {
  * Burrow's ring of commits, by the rules of its storage/inmemory.go: a commit nearer to the one before than `minDistanceMs` takes that one's
  * place and keeps its timestamp.
  */
-export class CommitWindow {
-  readonly intervals: number
+export class CommitWindow extends NumberRing {
   readonly #minDistanceMs: number
-  #commits: Commit[] = []
 
   constructor(intervals: number, minDistanceMs = 0) {
-    this.intervals = intervals
+    super(intervals, 4)
     this.#minDistanceMs = minDistanceMs
   }
 
-  get length(): number {
-    return this.#commits.length
+  get intervals(): number {
+    return this.capacity
   }
 
   get last(): Commit | undefined {
-    return this.#commits.at(-1)
+    return this.at(-1)
   }
 
-  push(commit: Commit): void {
-    const last = this.#commits.at(-1)
-    if (last && commit.timestamp - last.timestamp < this.#minDistanceMs) {
-      this.#commits[this.#commits.length - 1] = { ...commit, timestamp: last.timestamp }
-      return
+  push({ offset, timestamp, observedAt, lag }: Commit): void {
+    const last = this.last
+    const isNear = last !== undefined && timestamp - last.timestamp < this.#minDistanceMs
+    const place = isNear ? this.place(-1)! : this.add()
+    const { values } = this
+    values[place] = offset
+    values[place + 1] = isNear ? last.timestamp : timestamp
+    values[place + 2] = observedAt
+    values[place + 3] = lag ?? Number.NaN
+  }
+
+  at(index: number): Commit | undefined {
+    const place = this.place(index)
+    if (place === undefined) return undefined
+    const { values } = this
+    const lag = values[place + 3]!
+    return {
+      offset: values[place]!,
+      timestamp: values[place + 1]!,
+      observedAt: values[place + 2]!,
+      lag: Number.isNaN(lag) ? null : lag,
     }
-    if (this.#commits.length === this.intervals) this.#commits.shift()
-    this.#commits.push(commit)
   }
 
   /** Oldest first. */
   toArray(): readonly Commit[] {
-    return this.#commits
-  }
-
-  clear(): void {
-    this.#commits = []
+    return Array.from({ length: this.length }, (_, index) => this.at(index)!)
   }
 }

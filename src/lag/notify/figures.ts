@@ -145,8 +145,10 @@ function influxFields(values: Readonly<Record<string, number | string | null>>):
     .join(',')
 }
 
+/** A backslash at the end would take what separates it from the next tag, and no escape helps: something has to stand behind it. */
 function influxText(text: string): string {
-  return text.replaceAll(/[,= ]/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`)
+  const escaped = text.replaceAll(/[,= ]/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`)
+  return text.endsWith('\\') ? `${escaped}_` : escaped
 }
 
 export interface InfluxSettings {
