@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import * as z from 'zod'
 import { startMonitorServer } from '../../src/lag/http/server.ts'
 import { Monitor } from '../../src/lag/monitor.ts'
@@ -139,7 +140,7 @@ test('DogStatsD: every gauge is understood, with its tags', async (t) => {
   await until(
     async () => {
       text = await statsd.metrics()
-      return JSON.stringify(Object.entries(lags()).sort()) === JSON.stringify(Object.entries(wanted).sort())
+      return isDeepStrictEqual(lags(), wanted)
     },
     { everyMs: 100, withinMs: 20_000, what: 'the last lag of every group' },
   ).catch(() => {})
