@@ -1,7 +1,7 @@
 /** Where `groups reset-offsets` sets offsets to: Kafka's flags, and what they mean for each partition. */
 import type { Admin } from '../client/admin/admin.ts'
-import type { OffsetSpec } from '../client/admin/partitions.ts'
-import { topicPartitionKey, TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
+import { type OffsetTarget, placeOffsets } from '../client/admin/offset-targets.ts'
+import { TopicPartitionMap, type TopicPartition } from '../protocol/records/topic-partition.ts'
 import { systemClock } from '../seams/clock.ts'
 import { CommandError, UsageError } from './exit.ts'
 
@@ -29,16 +29,10 @@ export const offsetTargets: readonly (readonly [flags: string, description: stri
   ['--shift-by <n>', 'forward by n offsets, or back by -n'],
 ]
 
-export type Target =
-  | { readonly kind: 'spec'; readonly spec: OffsetSpec }
-  | { readonly kind: 'current' }
-  | { readonly kind: 'offset'; readonly offset: number }
-  | { readonly kind: 'shift'; readonly by: number }
-
 const targetNames = ['toEarliest', 'toLatest', 'toCurrent', 'toOffset', 'toDatetime', 'byDuration', 'shiftBy'] as const
 
 /** Throws `UsageError` unless exactly one target is given, in the right form. */
-export function targetOf(options: ResetOptions, now: number): Target {
+export function targetOf(options: ResetOptions, now: number): OffsetTarget {
   const given = targetNames.filter((name) => options[name] !== undefined)
   if (given.length !== 1) {
     throw new UsageError(`say exactly one of ${offsetTargets.map(([flags]) => flags.split(' ')[0]).join(', ')}`)
@@ -46,7 +40,7 @@ export function targetOf(options: ResetOptions, now: number): Target {
   return targets[given[0]!](options, now)
 }
 
-const targets: Readonly<Record<(typeof targetNames)[number], (options: ResetOptions, now: number) => Target>> = {
+const targets: Readonly<Record<(typeof targetNames)[number], (options: ResetOptions, now: number) => OffsetTarget>> = {
   toEarliest: () => ({ kind: 'spec', spec: 'earliest' }),
   toLatest: () => ({ kind: 'spec', spec: 'latest' }),
   toCurrent: () => ({ kind: 'current' }),
@@ -110,41 +104,13 @@ export async function partitionsNamed(
   })
 }
 
-/** The new offsets, brought into each log: what lies before its start or behind its end becomes that, as in Kafka's tool. */
+/** The new offsets, brought into each log. */
 export async function resetOffsets(
   admin: Admin,
   partitions: readonly TopicPartition[],
   committed: TopicPartitionMap<{ readonly offset: number }>,
   options: ResetOptions,
 ): Promise<TopicPartitionMap<number>> {
-  const target = targetOf(options, systemClock.now())
-  const offsetsOf = async (spec: OffsetSpec) => {
-    const found = (await admin.listOffsets(partitions.map((one) => [one, spec] as const))).orThrow()
-    return (one: TopicPartition) => found.get(topicPartitionKey(one))!.offset
-  }
-  if (partitions.length === 0) return new TopicPartitionMap()
-  const start = await offsetsOf('earliest')
-  const end = await offsetsOf('latest')
-  const found = target.kind === 'spec' ? await offsetsOf(target.spec) : undefined
-  return new TopicPartitionMap(
-    partitions.map((one) => {
-      const wanted = wantedOffset(target, one, committed.get(one)?.offset, found)
-      // A time after the last record finds none: -1, which is the end.
-      return [one, wanted < 0 && target.kind === 'spec' ? end(one) : Math.min(end(one), Math.max(start(one), wanted))]
-    }),
-  )
-}
-
-function wantedOffset(
-  target: Target,
-  one: TopicPartition,
-  current: number | undefined,
-  found: ((one: TopicPartition) => number) | undefined,
-): number {
-  if (target.kind === 'spec') return found!(one)
-  if (target.kind === 'offset') return target.offset
-  if (current === undefined) {
-    throw new CommandError(`the group has no committed offset of ${topicPartitionKey(one)} to begin from`)
-  }
-  return target.kind === 'current' ? current : current + target.by
+  const placed = await placeOffsets(admin, partitions, committed, targetOf(options, systemClock.now()))
+  return new TopicPartitionMap([...placed].map(([one, { offset }]) => [one, offset]))
 }

@@ -224,6 +224,44 @@ export interface TopicDetail extends TopicSummary {
   }[]
 }
 
+/** Where a reset puts offsets; what lies outside of a log becomes its start or its end. `offsets`: exactly these, as a dry run said them. */
+export type ResetTo =
+  | { readonly kind: 'earliest' | 'latest' }
+  | { readonly kind: 'offset'; readonly offset: number }
+  | { readonly kind: 'time'; readonly at: number }
+  | { readonly kind: 'shift'; readonly by: number }
+  | {
+      readonly kind: 'offsets'
+      readonly offsets: readonly { readonly topic: string; readonly partition: number; readonly offset: number }[]
+    }
+
+/** `POST /api/v1/clusters/:cluster/groups/:group/reset`. Needs the token; `dryRun` is true unless it is said otherwise. */
+export interface ResetRequest {
+  readonly dryRun?: boolean | undefined
+  readonly to: ResetTo
+  /** Without it: all that the group has committed on. */
+  readonly topic?: string | undefined
+}
+
+/** Of a reset and of `DELETE /api/v1/clusters/:cluster/groups/:group?dryRun=`: what stood, and what stands then. */
+export interface GroupChange {
+  readonly cluster: string
+  readonly group: string
+  /** Nothing was changed. */
+  readonly dryRun: boolean
+  readonly partitions: readonly OffsetChange[]
+}
+
+export interface OffsetChange {
+  readonly topic: string
+  readonly partition: number
+  /** null: nothing is committed. */
+  readonly before: number | null
+  readonly after: number | null
+  readonly lagBefore: number | null
+  readonly lagAfter: number | null
+}
+
 /** Every answer that is no 2xx. */
 export interface ApiError {
   readonly error: { readonly code: string; readonly message: string }

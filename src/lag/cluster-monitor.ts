@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
+import type { GroupChanges } from './group-changes.ts'
 import type { ClusterSample, Collector } from './cluster-sample.ts'
 import { ClusterState, type ClusterStateSettings } from './cluster-state.ts'
 import { judging, type JudgeSettings, type StatusChange } from './judge.ts'
@@ -24,6 +25,8 @@ export interface ClusterMonitorSeams {
   readonly logger: Logger
   /** How many requests were sent until now. */
   readonly requests?: (() => number) | undefined
+  /** Who changes groups of this cluster; undefined: nobody can. */
+  readonly changes?: GroupChanges | undefined
 }
 
 export interface Sampled {
@@ -43,6 +46,7 @@ const CLOCK_JUMP_MS = 5000
 export class ClusterMonitor {
   readonly settings: ClusterMonitorSettings
   readonly state: ClusterState
+  readonly changes: GroupChanges | undefined
   readonly #collector: Collector
   readonly #clock: Clock
   readonly #logger: Logger
@@ -66,6 +70,7 @@ export class ClusterMonitor {
     this.#clock = seams.clock
     this.#logger = seams.logger
     this.#requests = seams.requests
+    this.changes = seams.changes
     this.state = new ClusterState({ ...settings, longestSpanMs: Math.max(settings.sampleIntervalMs, LEAST_SPAN_MS) })
   }
 

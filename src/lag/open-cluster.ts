@@ -6,6 +6,7 @@ import { byGroup, type ClusterConf, wantsGroup } from './cluster-conf.ts'
 import { ClusterMonitor } from './cluster-monitor.ts'
 import type { ClusterSample, Collector, GroupSource } from './cluster-sample.ts'
 import { countingTransport } from './counting-transport.ts'
+import { GroupChanges } from './group-changes.ts'
 import { LogPeek } from './log-peek.ts'
 import { CheckedGroups, OffsetsTopic } from './offsets-topic.ts'
 import { SampleCollector } from './sample-collector.ts'
@@ -49,7 +50,7 @@ export function openCluster(conf: ClusterConf, overrides: Partial<ClientSeams> =
       readsCommitted: (groupId) => isolation(groupId) === 'read_committed',
     },
     peek ? new WithPeek(collector, peek) : collector,
-    { clock: seams.clock, logger: seams.logger, requests: counting.requests },
+    { clock: seams.clock, logger: seams.logger, requests: counting.requests, changes: new GroupChanges(admin) },
   )
   if (peek) monitor.onSample(() => peek.look(monitor.state))
   return monitor

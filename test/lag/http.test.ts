@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import type * as z from 'zod'
 import type { GroupDetail, GroupHistory, MonitorEvent, Overview } from '../../src/lag/api-types.ts'
+import { changeEndpoints } from '../../src/lag/http/changes-api.ts'
 import { endpoints } from '../../src/lag/http/rest-api.ts'
 import { errorSchema, eventSchemas } from '../../src/lag/http/schemas.ts'
 import { type MonitorServerSettings, startMonitorServer } from '../../src/lag/http/server.ts'
@@ -97,9 +98,16 @@ test('api: the description is OpenAPI, names every path, and is served', async (
   assert.equal(body.info.version, '1.2.3')
   assert.deepEqual(
     Object.keys(body.paths).sort(),
-    [...endpoints.map(({ path }) => path.replaceAll(/:(\w+)/g, '{$1}')), '/api/v1/events'].sort(),
+    [
+      ...new Set([...endpoints, ...changeEndpoints].map(({ path }) => path.replaceAll(/:(\w+)/g, '{$1}'))),
+      '/api/v1/events',
+    ].sort(),
   )
-  for (const [path, { get: operation }] of Object.entries<any>(body.paths)) {
+  const operations = Object.entries<any>(body.paths).flatMap(([path, methods]) =>
+    Object.values<any>(methods).map((operation) => [path, operation] as const),
+  )
+  assert.equal(operations.length, endpoints.length + changeEndpoints.length + 1)
+  for (const [path, operation] of operations) {
     const named = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1])
     const inPath = operation.parameters.filter((one: any) => one.in === 'path')
     assert.deepEqual(

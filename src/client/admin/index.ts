@@ -18,6 +18,7 @@ export {
   type ListGroupOffsetsOptions,
   type ListGroupsOptions,
 } from './groups.ts'
+export { type OffsetTarget, placeOffsets, type PlacedOffset } from './offset-targets.ts'
 export { type ListedOffset, type ListOffsetsOptions, type OffsetSpec } from './partitions.ts'
 export {
   type CreatedTopic,

@@ -2,6 +2,7 @@
 import type { GroupDetail } from '../../lag/api-types.ts'
 import { groupKey } from '../live-state.ts'
 import { linkTo, usePage } from '../page.ts'
+import { Changes } from '../parts/changes.tsx'
 import { Crumbs } from '../parts/crumbs.tsx'
 import { Events } from '../parts/events.tsx'
 import { Facts } from '../parts/facts.tsx'
@@ -44,6 +45,7 @@ export function Group() {
       {watched && isThere && (
         <>
           <Members detail={watched.detail} />
+          {page.settings?.allowsChanges === true && <Changes detail={watched.detail} />}
           <PartitionTable detail={watched.detail} />
         </>
       )}

@@ -58,7 +58,7 @@ function ok(message: string, rest: object): { body: object } {
   return { body: { error: false, message, ...rest } }
 }
 
-function failed(status: number, message: string): { status: number; body: object } {
+function failed(status: number, message: string): { status: number; body: { error: true; message: string } } {
   return { status, body: { error: true, message } }
 }
 
@@ -314,7 +314,7 @@ function settingLogLevel(settings: BurrowApiSettings): Handler {
 export function refusal(
   request: FastifyRequest,
   { token }: { readonly token: string | undefined },
-): { status: number; body: object } | undefined {
+): { status: number; body: { readonly message: string } } | undefined {
   if (token === undefined) return failed(403, 'changes are off: start the monitor with --allow-changes and a token')
   const given = /^Bearer (.*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? ''
   const [left, right] = [Buffer.from(given), Buffer.from(token)]

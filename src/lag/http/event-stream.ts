@@ -84,8 +84,9 @@ export class EventStream {
     const texts: { text: string; group?: string }[] = changes.map((change) => ({
       text: eventText({ type: 'status', at, cluster: cluster.name, ...change }),
     }))
-    const groups = this.#changed(cluster)
-    texts.push({ text: eventText({ type: 'sample', at, cluster: clusterSummary(cluster), groups, gone }) })
+    const { groups, forgotten } = this.#changed(cluster)
+    const left = [...new Set([...gone, ...forgotten])]
+    texts.push({ text: eventText({ type: 'sample', at, cluster: clusterSummary(cluster), groups, gone: left }) })
     const details = new Map<string, string>()
     for (const client of this.#clients) {
       if (client.cluster !== undefined && client.cluster !== cluster.name) continue
@@ -130,8 +131,8 @@ export class EventStream {
     return text
   }
 
-  /** Groups of which something is news, other than that they were looked at. */
-  #changed(cluster: ClusterMonitor): GroupSummary[] {
+  /** Groups of which something is news, other than that they were looked at; and those that were sent and are not known any more. */
+  #changed(cluster: ClusterMonitor): { groups: GroupSummary[]; forgotten: string[] } {
     const before = this.#sent.get(cluster.name)
     const now = new Map<string, string>()
     const changed: GroupSummary[] = []
@@ -143,7 +144,7 @@ export class EventStream {
       if (before?.get(group.groupId) !== signature) changed.push(summary)
     }
     this.#sent.set(cluster.name, now)
-    return changed
+    return { groups: changed, forgotten: [...(before?.keys() ?? [])].filter((group) => !now.has(group)) }
   }
 
   #beat(): void {

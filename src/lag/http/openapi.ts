@@ -1,7 +1,8 @@
 /** The OpenAPI description of the monitor's API, made of the table of endpoints and their schemas. Served at `/api/v1/openapi.json`. */
 import * as z from 'zod'
 import { endpoints } from './rest-api.ts'
-import { errorSchema, eventSchemas } from './schemas.ts'
+import { changeEndpoints } from './changes-api.ts'
+import { errorSchema, eventSchemas, groupChangeSchema } from './schemas.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -21,6 +22,15 @@ const failures = {
   },
 } as const
 
+const refusals = Object.fromEntries(
+  [
+    [401, 'The token is missing or wrong.'],
+    [403, 'Changes are off.'],
+    [409, 'The group has members.'],
+    [502, 'The brokers refused it or did not answer.'],
+  ].map(([status, description]) => [status, { ...failures[400], description }]),
+)
+
 export function openApi(version: string): Json {
   const paths: Record<string, Json> = {}
   for (const { path, summary, params, query, response } of endpoints) {
@@ -34,6 +44,21 @@ export function openApi(version: string): Json {
         },
       },
     }
+  }
+  for (const { method, path, summary, params, query, body } of changeEndpoints) {
+    const name = path.replaceAll(/:(\w+)/g, '{$1}')
+    const operation = {
+      summary,
+      security: [{ token: [] }],
+      parameters: [...parameters(params, 'path'), ...parameters(query, 'query')],
+      ...(body && { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body) } } } }),
+      responses: {
+        200: { description: summary, content: { 'application/json': { schema: schemaOf(groupChangeSchema) } } },
+        ...failures,
+        ...refusals,
+      },
+    }
+    paths[name] = { ...paths[name], [method]: operation }
   }
   paths['/api/v1/events'] = {
     get: {
@@ -61,7 +86,10 @@ export function openApi(version: string): Json {
       description: 'Times are milliseconds since 1970. null means not known.',
     },
     paths,
-    components: { schemas: { Error: schemaOf(errorSchema) } },
+    components: {
+      schemas: { Error: schemaOf(errorSchema) },
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
+    },
   }
 }
 

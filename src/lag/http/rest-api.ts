@@ -228,9 +228,12 @@ export function sendError(reply: FastifyReply, error: unknown): FastifyReply {
     message,
   } = error as Partial<RequestError> & { statusCode?: number; message: string }
   const status = httpStatus ?? statusCode ?? 500
-  return reply
-    .code(status)
-    .send({ error: { code, message: status >= 500 ? 'an unexpected error, see the log' : message } })
+  return reply.code(status).send({
+    error: {
+      code,
+      message: status >= 500 && httpStatus === undefined ? 'an unexpected error, see the log' : message,
+    },
+  })
 }
 
 export function clusterNamed(monitor: Monitor, cluster: string): ClusterMonitor {
@@ -239,7 +242,7 @@ export function clusterNamed(monitor: Monitor, cluster: string): ClusterMonitor 
   return found
 }
 
-function groupNamed({ name, state }: ClusterMonitor, group: string): GroupState {
+export function groupNamed({ name, state }: ClusterMonitor, group: string): GroupState {
   const found = state.groups.get(group)
   if (!found) throw notFound(`the cluster ${name} has no group ${group}`)
   return found

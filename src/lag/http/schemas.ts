@@ -6,6 +6,7 @@ import * as z from 'zod'
 import type {
   ApiError,
   ClusterSummary,
+  GroupChange,
   GroupDetail,
   GroupHistory,
   GroupList,
@@ -15,6 +16,7 @@ import type {
   Overview,
   PartitionDetail,
   PartitionSummary,
+  ResetRequest,
   TopicDetail,
   TopicSummary,
 } from '../api-types.ts'
@@ -230,6 +232,37 @@ export const topicDetailSchema = topicSummarySchema.extend({
     z.strictObject({ group: z.string(), status: groupStatus, lag: nullable.int, lagSeconds: nullable.number }),
   ),
 }) satisfies z.ZodType<TopicDetail>
+
+export const resetRequestSchema = z.strictObject({
+  dryRun: z.boolean().optional().describe('true unless it is said otherwise: nothing is changed.'),
+  to: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.enum(['earliest', 'latest']) }),
+    z.strictObject({ kind: z.literal('offset'), offset: z.int().min(0) }),
+    z.strictObject({ kind: z.literal('time'), at: time.min(0) }),
+    z.strictObject({ kind: z.literal('shift'), by: z.int() }),
+    z.strictObject({
+      kind: z.literal('offsets'),
+      offsets: z.array(z.strictObject({ topic: z.string(), partition: z.int().min(0), offset: z.int().min(0) })).min(1),
+    }),
+  ]),
+  topic: z.string().optional().describe('Without it: all that the group has committed on.'),
+}) satisfies z.ZodType<ResetRequest>
+
+export const groupChangeSchema = z.strictObject({
+  cluster: z.string(),
+  group: z.string(),
+  dryRun: z.boolean(),
+  partitions: z.array(
+    z.strictObject({
+      topic: z.string(),
+      partition: z.int(),
+      before: nullable.int,
+      after: nullable.int,
+      lagBefore: nullable.int,
+      lagAfter: nullable.int,
+    }),
+  ),
+}) satisfies z.ZodType<GroupChange>
 
 export const errorSchema = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string() }),

@@ -9,6 +9,7 @@ import type { Logger } from '../../seams/logger.ts'
 import type { Monitor } from '../monitor.ts'
 import type { MetricNames } from '../monitor-conf.ts'
 import { addBurrowApi, type BurrowApiSettings } from './burrow-api.ts'
+import { addChangesApi } from './changes-api.ts'
 import { EventStream } from './event-stream.ts'
 import { MonitorMetrics, metricsContentType } from './metrics.ts'
 import { openApi } from './openapi.ts'
@@ -76,6 +77,7 @@ export async function startMonitorServer(monitor: Monitor, settings: MonitorServ
   })
   addRestApi(server, monitor, { allowsChanges: settings.token !== undefined })
   addBurrowApi(server, monitor, settings)
+  addChangesApi(server, monitor, settings)
   if (settings.disk) addPage(server, { disk: settings.disk, logger: settings.logger })
   const description = JSON.stringify(openApi(monitor.version))
   server.get('/api/v1/openapi.json', (_request, reply) => reply.type('application/json').send(description))
