@@ -226,7 +226,8 @@ export interface TopicDetail extends TopicSummary {
 
 /** Where a reset puts offsets; what lies outside of a log becomes its start or its end. `offsets`: exactly these, as a dry run said them. */
 export type ResetTo =
-  | { readonly kind: 'earliest' | 'latest' }
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'latest' }
   | { readonly kind: 'offset'; readonly offset: number }
   | { readonly kind: 'time'; readonly at: number }
   | { readonly kind: 'shift'; readonly by: number }

@@ -119,16 +119,8 @@ export class GroupChanges {
 }
 
 function targetOf(to: Exclude<ResetTo, { kind: 'offsets' }>): OffsetTarget {
-  switch (to.kind) {
-    case 'earliest':
-    case 'latest':
-      return { kind: 'spec', spec: to.kind }
-    case 'time':
-      return { kind: 'spec', spec: to.at }
-    case 'offset':
-    case 'shift':
-      return to
-  }
+  if (to.kind === 'earliest' || to.kind === 'latest') return { kind: 'spec', spec: to.kind }
+  return to.kind === 'time' ? { kind: 'spec', spec: to.at } : to
 }
 
 function changeOf(
