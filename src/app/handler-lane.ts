@@ -32,7 +32,7 @@ import { Fifo } from './fifo.ts'
 import { HandlerRecord, type HandlerContext, type HandlerProducer } from './handler.ts'
 import { isFatal, failedIndex, causeOf, errorOf, hold, tooLate, stackOf, placed } from './handler-errors.ts'
 import type { LoadedHandler } from './handler-module.ts'
-import { sizeOf, type ClosingLimits, type Lane, type LaneState } from './partition-work.ts'
+import { sizeOf, sizeOfOutputs, type ClosingLimits, type Lane, type LaneState } from './partition-work.ts'
 import { unlessStopped } from './unless-stopped.ts'
 
 export type Order = 'partition' | 'key' | 'unordered'
@@ -86,6 +86,9 @@ type Outcome =
   | { readonly kind: 'done'; readonly outputs: readonly ProducerRecord[] | undefined }
   | { readonly kind: 'failed'; readonly error: Error; readonly index: number }
 
+/** Measured: an entry with its places in the window and in its strand. */
+const ENTRY_BYTES = 160
+
 /** How far work may run ahead of the oldest record that is not done. */
 export const MOST_AHEAD = 10_000
 /** How long a lane that closes waits for retries and turns that close a gap. */
@@ -110,6 +113,8 @@ export class HandlerLane implements Lane {
   readonly #strands = new Map<string, Entry>()
   /** What done records of the run without a gap sent, until it is committed. */
   #outputs: { readonly next: number; readonly records: readonly ProducerRecord[] }[] = []
+  /** Of all that done records sent, committed with the run without a gap or still behind it. */
+  #outputBytes = 0
   #state: LaneState = { kind: 'running' }
   #start: number | undefined
   #durable: number | undefined
@@ -148,7 +153,7 @@ export class HandlerLane implements Lane {
   }
 
   get pendingBytes(): number {
-    return this.#pendingBytes
+    return this.#pendingBytes + this.#outputBytes
   }
 
   get storedRecords(): number {
@@ -176,7 +181,7 @@ export class HandlerLane implements Lane {
 
   #add(record: ConsumerRecord): void {
     const { offset } = record
-    const bytes = sizeOf(record)
+    const bytes = sizeOf(record) + ENTRY_BYTES
     const strand = this.#strandOf(record)
     const entry: Entry = {
       record,
@@ -472,7 +477,10 @@ export class HandlerLane implements Lane {
     }
     this.#notDone -= unit.length
     this.#doneRecords += unit.length
-    if (outputs && outputs.length > 0) unit.at(-1)!.outputs = outputs
+    if (outputs && outputs.length > 0) {
+      unit.at(-1)!.outputs = outputs
+      this.#outputBytes += sizeOfOutputs(outputs)
+    }
     this.#advance()
     const { afterRecord, onChange } = this.#context
     if (this.#doneRecords % TELL_EVERY < unit.length) onChange()
@@ -504,7 +512,9 @@ export class HandlerLane implements Lane {
 
   /** A transaction with them is committed. */
   forgetOutputs(next: number): void {
-    this.#outputs = this.#outputs.filter((one) => one.next > next)
+    const committed = this.#outputs.filter((one) => one.next <= next)
+    for (const { records } of committed) this.#outputBytes -= sizeOfOutputs(records)
+    this.#outputs = this.#outputs.slice(committed.length)
   }
 
   async close({ signal, drain, work }: ClosingLimits): Promise<void> {
@@ -532,6 +542,7 @@ export class HandlerLane implements Lane {
     this.#stop()
     this.#freeze()
     this.#outputs = []
+    this.#outputBytes = 0
   }
 
   /** A handler that does not heed its signal is not waited for longer than that. */

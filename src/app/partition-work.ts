@@ -2,6 +2,7 @@
  * One partition's work, as the pipeline sees it: records are pushed in, and `durable` says up to where nothing of them is needed again. What is
  * done with them is a lane's own business: lane.ts stores them in a sink, handler-lane.ts hands them to a handler.
  */
+import type { ProducerRecord } from '../client/producer/record.ts'
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
 import type { SinkEndedError, SinkFencedError, SinkRecordError } from '../sinks/sink.ts'
 
@@ -29,7 +30,7 @@ export interface Lane {
   readonly durable: number | undefined
   /** Where reading begins again when the store does not say: nothing from here on is known to be done. */
   readonly restartAt: number | undefined
-  /** Bytes of records that were pushed and are not done with. */
+  /** Bytes of what was pushed and is not done with, and of what was made of it and waits for a commit. */
   readonly pendingBytes: number
   /** Records that are done with. */
   readonly storedRecords: number
@@ -45,6 +46,24 @@ export interface Lane {
   abort(): Promise<void>
 }
 
+/** Measured: a record's view, its place in a list, and its share of its batch's frame. */
+const VIEW_BYTES = 96
+
+/** What a record keeps in memory. */
 export function sizeOf(record: ConsumerRecord): number {
-  return Math.max(0, record.serializedKeySize) + Math.max(0, record.serializedValueSize) + 64
+  const { serializedKeySize, serializedValueSize, serializedHeadersSize } = record
+  return Math.max(0, serializedKeySize) + Math.max(0, serializedValueSize) + serializedHeadersSize + VIEW_BYTES
 }
+
+/** What is sent, and waits for its transaction, keeps in memory. */
+export function sizeOfOutputs(records: readonly ProducerRecord[]): number {
+  let size = 0
+  for (const { key, value, headers = [] } of records) {
+    size += (key?.length ?? 0) + (value?.length ?? 0) + OUTPUT_BYTES
+    for (const header of headers) size += header.key.length + (header.value?.length ?? 0) + OUTPUT_BYTES
+  }
+  return size
+}
+
+/** An object with a few fields, and a string or a buffer or two. */
+const OUTPUT_BYTES = 160

@@ -76,6 +76,8 @@ export interface PipelineCounts extends Readonly<FailureCounts> {
 const POLL_MS = 500
 /** How long it waits when something is to be looked at soon: a placement that failed, a commit that is due. */
 const SHORT_POLL_MS = 50
+/** The commit comes sooner than `auto.commit.interval.ms` says when partitions wait for it. */
+const HELD_UP_COMMIT_MS = 100
 /** A flush is aborted when this part of max.poll.interval.ms is over, so that a revocation can still commit in time. */
 const FLUSH_SHARE = 0.6
 const COMMIT_SHARE = 0.2
@@ -486,8 +488,16 @@ export class Pipeline {
     return this.#committer.now(this.#committer.dirty(this.#durable()), { signal: this.#stop.signal })
   }
 
+  /** Nothing is under way and nothing fetched, as what handlers sent takes up the room until it is committed. */
+  get #isHeldUpByOutputs(): boolean {
+    for (const { lane, isPaused } of this.#partitions.values())
+      if (isPaused && lane?.isIdle && lane.pendingBytes > 0) return true
+    return false
+  }
+
   #commitIfDue(): void {
-    if (this.#isStepwise || this.#committer.msSinceLast < this.#options.autoCommitIntervalMs) return
+    const everyMs = this.#isHeldUpByOutputs ? HELD_UP_COMMIT_MS : this.#options.autoCommitIntervalMs
+    if (this.#isStepwise || this.#committer.msSinceLast < everyMs) return
     this.#committer.inBackground(this.#committer.dirty(this.#durable()))
   }
 

@@ -37,6 +37,7 @@ function recordAt(offset: number, key: string | null = null, value = String(offs
     valueText: () => value,
     serializedKeySize: key === null ? -1 : key.length,
     serializedValueSize: bytes.length,
+    serializedHeadersSize: 9,
     headers: [{ key: 'own', value: Buffer.from('header') }],
   } as unknown as ConsumerRecord
 }
@@ -401,6 +402,36 @@ await test('exactly.once: output is held until its record belongs to the run wit
   bench.lane.forgetOutputs(1)
   assert.deepEqual(values(2), ['of 1'])
   assert.deepEqual(bench.sent, [])
+})
+
+await test('exactly.once: output counts as pending until it is committed, also behind a gap', async () => {
+  const bench = new Bench({ order: 'key', isExactlyOnce: true })
+  bench.lane.push(recordsOf(['a', 'b', 'c']), 3)
+  await bench.settled()
+  const value = 'x'.repeat(1_000_000)
+  for (const call of bench.calls) await call.context.producer.send({ topic: 'receipts', value })
+  const isAbout = (megabytes: number) => Math.round(bench.lane.pendingBytes / 1e6) === megabytes
+  assert.ok(isAbout(0), 'a handler that runs may still fail')
+  await bench.resolve(1)
+  await bench.resolve(2)
+  assert.ok(isAbout(2), `${bench.lane.pendingBytes} bytes behind the gap`)
+  await bench.resolve(0)
+  assert.ok(isAbout(3), `${bench.lane.pendingBytes} bytes`)
+  assert.equal(bench.lane.isIdle, true)
+  bench.lane.forgetOutputs(1)
+  assert.ok(isAbout(2), `${bench.lane.pendingBytes} bytes after the first is committed`)
+  bench.lane.forgetOutputs(3)
+  assert.equal(bench.lane.pendingBytes, 0)
+})
+
+await test('pending: a record counts with its headers, and with what the lane keeps of it', async () => {
+  const bench = new Bench()
+  bench.lane.push(recordsOf(['key']), 1)
+  // 3 of the key, 1 of the value, 9 of the header, 256 of views and places: measured.
+  assert.equal(bench.lane.pendingBytes, 3 + 1 + 9 + 256)
+  await bench.settled()
+  await bench.resolve(0)
+  assert.equal(bench.lane.pendingBytes, 0)
 })
 
 await test('exactly.once: what cannot be sent is a failed attempt of its own record', async () => {

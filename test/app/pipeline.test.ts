@@ -3,12 +3,16 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { GuaranteeError, OffsetOutsideLogError } from '../../src/app/errors.ts'
 import { recordDecoder } from '../../src/app/decode.ts'
+import type { CommitChannel, PartitionOffset } from '../../src/app/consumer-port.ts'
+import type { RecordHandler } from '../../src/app/handler.ts'
+import { HandlerTarget } from '../../src/app/handler-target.ts'
 import { Pipeline, type PipelineOptions } from '../../src/app/pipeline.ts'
 import { sinkTarget } from '../../src/app/target.ts'
 import { systemDisk } from '../../src/seams/disk.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
 import { seededRandom } from '../../src/seams/random.ts'
 import { SinkRefusedError, SinkUnavailableError, type Sink, type SinkBatch } from '../../src/sinks/sink.ts'
+import { FailingProducer } from './failing-producer.ts'
 import { SimulatedCluster, SimulatedPort, type SimulatedLog } from './simulation/cluster.ts'
 import { VirtualClock } from './simulation/virtual-clock.ts'
 
@@ -116,6 +120,51 @@ await test('pipeline: a slow store holds back fetching, while polling goes on', 
   assert.ok(most > 5 && most < 50, `${most} records were held at most`)
   pipeline.stop()
   assert.equal(await over(), 'stopped')
+})
+
+await test('pipeline: what handlers sent bounds what is fetched, and is committed before the interval is over when it fills the room', async () => {
+  const sent: number[] = []
+  const handle: RecordHandler = async ({ offset }, { producer }) => {
+    await producer.send({ topic: 'out', value: 'x'.repeat(1000) })
+    sent.push(offset)
+  }
+  const target = new HandlerTarget({
+    handler: { kind: 'record', handle },
+    order: 'unordered',
+    concurrency: 10,
+    batchRecords: undefined,
+    retry: { retries: 0, backoffMs: 1, backoffMaxMs: 1 },
+    application: 'app',
+    producer: new FailingProducer(),
+    isExactlyOnce: true,
+  })
+  let committed = 0
+  const commit = async (offsets: readonly PartitionOffset[]) => {
+    for (const { topicPartition, offset } of offsets) {
+      committed += target.outputsUpTo(topicPartition, offset).length
+      target.forgetOutputs(topicPartition, offset)
+    }
+  }
+  const commits: CommitChannel = {
+    commitSync: commit,
+    commitAsync: (offsets, done) => {
+      void (async () => {
+        await commit(offsets)
+        done(undefined)
+      })()
+    },
+  }
+  const options = { target, commits, bufferBytes: 20_000, autoCommitIntervalMs: 300_000 }
+  const { clock, pipeline, over } = pipelineOf(new NotedSink(), [log(500)], options)
+  let most = 0
+  await clock.run(() => {
+    most = Math.max(most, sent.length - committed)
+    return committed >= 450
+  }, 60_000)
+  assert.ok(most > 10 && most < 60, `${most} outputs of 1000 bytes were held at most`)
+  pipeline.stop()
+  assert.equal(await over(), 'stopped')
+  assert.equal(committed, sent.length)
 })
 
 await test('pipeline: a store that is down at the assignment is asked again, with the partition paused', async () => {

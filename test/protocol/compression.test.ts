@@ -68,6 +68,29 @@ for (const type of types) {
       }
     })
 
+    test('what came out stays as it is, whatever comes out later', () => {
+      for (const length of [100, 30_000, 200_000, 262_144, 300_000]) {
+        const [first, second] = [Buffer.alloc(length, 1), Buffer.alloc(length, 2)]
+        const result = decompress(type, compress(type, first), 1 << 24)
+        decompress(type, compress(type, second), 1 << 24)
+        assert.ok(result.equals(first), `${length} bytes`)
+      }
+    })
+
+    test('what comes out keeps no much larger buffer alive', () => {
+      for (const length of [Buffer.poolSize, 70_000, 200_000, 1_000_000]) {
+        for (const range of [3, 256]) {
+          const result = decompress(type, compress(type, bytesOf(length, range)), 1 << 24)
+          const { byteLength } = result.buffer
+          assert.ok(byteLength <= (4 / 3) * length, `${length} bytes of ${range} keep ${byteLength}`)
+        }
+      }
+      // What small ones take of Node's pool, if anything, lies side by side.
+      const many = Array.from({ length: 100 }, () => decompress(type, compress(type, bytesOf(100, 3)), 1 << 24))
+      const kept = [...new Set(many.map(({ buffer }) => buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0)
+      assert.ok(kept <= 4 * Buffer.poolSize, `100 results of 100 bytes keep ${kept}`)
+    })
+
     test('whatever goes in comes out', () => {
       const repetitive = array(tuple(uint8Array({ maxLength: 30 }), nat(200)), { maxLength: 30 })
       holds(

@@ -229,6 +229,29 @@ describe('RecordCursor', () => {
     assert.deepEqual([into[0]!.serializedKeySize, into[0]!.serializedValueSize], [2, 7])
   })
 
+  test('serializedHeadersSize: bytes of all keys and values, whatever stands before them', () => {
+    const headers = [
+      [],
+      [{ key: 'trace', value: Buffer.from('1234') }],
+      [
+        { key: 'größe', value: null },
+        { key: '', value: Buffer.alloc(300) },
+      ],
+    ]
+    const writer = new RecordBatchWriter()
+    for (const [offset, one] of headers.entries()) {
+      for (const value of [null, Buffer.from('v')]) {
+        writer.append({ timestamp: offset, key: null, value, headers: one })
+      }
+    }
+    const into: ConsumerRecord[] = []
+    new RecordCursor(new RecordBatch(writer.build()), 'topic', 0).take(into, 9, 0)
+    assert.deepEqual(
+      into.map(({ serializedHeadersSize }) => serializedHeadersSize),
+      [0, 0, 9, 9, 307, 307],
+    )
+  })
+
   test('take: the CRC is checked unless told otherwise', () => {
     const bytes = written()
     bytes[bytes.length - 3]! ^= 1

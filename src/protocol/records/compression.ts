@@ -6,6 +6,7 @@
  */
 import zlib from 'node:zlib'
 import { DecodeError } from '../decode-error.ts'
+import { fitted } from './fitted.ts'
 import { compressLz4Frame, decompressLz4Frame } from './lz4.ts'
 import { compressSnappy, decompressSnappy } from './snappy.ts'
 import { zstdFrameAt } from './zstd-frame.ts'
@@ -27,7 +28,7 @@ const codecs: Readonly<Record<CompressionType, Codec>> = {
   none: { compress: (bytes) => bytes, decompress: (bytes) => bytes },
   gzip: {
     compress: (bytes, level = Z_DEFAULT_COMPRESSION) => zlib.gzipSync(bytes, { level }),
-    decompress: (bytes, maxBytes) => zlib.gunzipSync(bytes, zlibLimits(bytes, maxBytes)),
+    decompress: (bytes, maxBytes) => fitted(zlib.gunzipSync(bytes, zlibLimits(bytes, maxBytes))),
   },
   snappy: { compress: compressSnappy, decompress: decompressSnappy },
   lz4: { compress: compressLz4Frame, decompress: decompressLz4Frame },
@@ -65,7 +66,7 @@ function decompressZstd(bytes: Buffer, maxBytes: number): Buffer {
     at = end
     if (isSkippable) continue
     if (outputs.length === MAX_ZSTD_FRAMES) throw new DecodeError(`More than ${MAX_ZSTD_FRAMES} zstd frames in a row`)
-    const output = zlib.zstdDecompressSync(frame, zlibLimits(frame, left))
+    const output = fitted(zlib.zstdDecompressSync(frame, zlibLimits(frame, left)))
     // A limit of 0 cannot be said to zlib.
     if (output.length > left) throw new DecodeError(`More than ${maxBytes} bytes come out of zstd`)
     outputs.push(output)

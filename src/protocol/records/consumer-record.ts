@@ -144,6 +144,29 @@ export class ConsumerRecord<K = Buffer, V = Buffer> {
     return this.valueLength
   }
 
+  /** Bytes of all headers' keys and values, counted without decoding them; 0 when there are none. */
+  get serializedHeadersSize(): number {
+    const { buffer } = this.source
+    let at = this.valueStart + Math.max(0, this.valueLength)
+    const varint = () => {
+      let raw = 0
+      for (let shift = 0; ; shift += 7) {
+        const byte = buffer[at++]!
+        raw |= (byte & 0x7f) << shift
+        if (byte < 0x80) return (raw >>> 1) ^ -(raw & 1)
+      }
+    }
+    // A count of none is one byte of 0, as it nearly always is.
+    if (buffer[at] === 0) return 0
+    let size = 0
+    for (let parts = 2 * varint(); parts > 0; parts--) {
+      const length = Math.max(0, varint())
+      at += length
+      size += length
+    }
+    return size
+  }
+
   /** Decoded anew at each read: keep it if it is needed twice. A key may appear more than once. */
   get headers(): readonly RecordHeader[] {
     const { buffer } = this.source

@@ -11,6 +11,7 @@
  */
 import { DecodeError } from '../decode-error.ts'
 import { copyLiteral, copyMatch, wordsOf } from './block-copy.ts'
+import { fitted, ownCopy } from './fitted.ts'
 import { xxHash32 } from './xx-hash-32.ts'
 
 const MAGIC = 0x184d2204
@@ -60,6 +61,10 @@ interface FrameHeader {
   contentSize: number | undefined
 }
 
+/** Where most frames come out, one after the other, before what they hold is copied: it is rarely known how much that will be. */
+let scratch: Buffer | undefined
+const SCRATCH_BYTES = 256 * 1024
+
 class FrameDecoder {
   readonly #bytes: Buffer
   readonly #maxBytes: number
@@ -70,7 +75,11 @@ class FrameDecoder {
   constructor(bytes: Buffer, maxBytes: number) {
     this.#bytes = bytes
     this.#maxBytes = maxBytes
-    this.#output = Buffer.allocUnsafe(Math.min(maxBytes, 3 * bytes.length))
+    scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+    this.#output =
+      3 * bytes.length <= SCRATCH_BYTES
+        ? scratch.subarray(0, Math.min(maxBytes, SCRATCH_BYTES))
+        : Buffer.allocUnsafeSlow(Math.min(maxBytes, 3 * bytes.length))
   }
 
   get done(): boolean {
@@ -78,7 +87,8 @@ class FrameDecoder {
   }
 
   output(): Buffer {
-    return this.#output.subarray(0, this.#length)
+    const result = this.#output.subarray(0, this.#length)
+    return result.buffer === scratch?.buffer ? ownCopy(result) : fitted(result)
   }
 
   next(): void {

@@ -34,6 +34,7 @@ export function recordAt(
     valueText: () => value,
     serializedKeySize: key === null ? -1 : key.length,
     serializedValueSize: bytes.length,
+    serializedHeadersSize: 0,
     headers: [],
   } as unknown as ConsumerRecord
 }
