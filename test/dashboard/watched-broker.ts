@@ -14,7 +14,9 @@ import { until } from '../support/until.ts'
 
 export interface WatchedBroker extends Bench {
   readonly broker: TestBroker
-  readonly running: RunningMonitor
+  /** Ends the monitor, and starts it again on the same address and store. */
+  stopMonitor(): Promise<void>
+  restartMonitor(): Promise<void>
   readonly url: string
   overview(): Promise<Overview>
   group(name: string): Promise<GroupDetail>
@@ -58,18 +60,27 @@ export async function watchBroker(t: TestContext, { topics, ...options }: WatchO
     'the test',
   )
   const seams = systemSeams({ logger: silentLogger })
-  const running = await startMonitor(conf, { seams, disk: systemDisk, version: '1.2.3' })
+  const opening = { seams, disk: systemDisk, version: '1.2.3' }
+  let running: RunningMonitor | undefined = await startMonitor(conf, opening)
+  const { url } = running
+  const stopMonitor = async () => {
+    await running?.stop()
+    running = undefined
+  }
   // Clients first, then the monitor, then the broker: `benchOf` stops in the opposite order.
   t.after(async () => {
-    await running.stop()
+    await stopMonitor()
     await broker.stop()
   })
-  const json = async <T>(path: string) => (await (await fetch(`${running.url}${path}`)).json()) as T
+  const json = async <T>(path: string) => (await (await fetch(`${url}${path}`)).json()) as T
   const watched: WatchedBroker = {
     ...bench,
     broker,
-    running,
-    url: running.url,
+    url,
+    stopMonitor,
+    async restartMonitor() {
+      running = await startMonitor({ ...conf, port: Number(new URL(url).port) }, opening)
+    },
     overview: () => json<Overview>('/api/v1/overview'),
     group: (name) => json<GroupDetail>(`/api/v1/clusters/${CLUSTER}/groups/${encodeURIComponent(name)}`),
     seen: (name, is, what) =>
