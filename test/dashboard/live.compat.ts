@@ -21,15 +21,15 @@ const SLOW_RECORD_MS = 100
 
 /** Writes on and on, until the test ends. */
 function keepProducing(watched: WatchedBroker): void {
-  let isOver = false
+  const ending = new AbortController()
   const writing = (async () => {
-    while (!isOver) {
+    while (!ending.signal.aborted) {
       await watched.produce('orders', 0, PRODUCED_AT_ONCE)
       await sleep(PRODUCE_EVERY_MS)
     }
   })()
   watched.stop(async () => {
-    isOver = true
+    ending.abort()
     await writing
   })
 }
@@ -115,6 +115,14 @@ test('live: a cluster that goes away is said to be stale, since when and why, un
     /local cannot be read since \d\d:\d\d:\d\d \(.+\): its groups stand as they were/,
   )
   await page.getByRole('link', { name: 'shipping' }).waitFor()
+  await page.locator('.cluster.stale', { hasText: 'local' }).waitFor()
+  const looks = await page.evaluate(
+    "[...document.querySelectorAll('.cluster.stale button')].map((card) => getComputedStyle(card).backgroundColor)",
+  )
+  assert.ok(
+    Array.isArray(looks) && looks.length === 2 && looks[0] === looks[1],
+    `both cards look stale: ${String(looks)}`,
+  )
   await assertAccessible(page, 'a stale cluster')
   await screenshot(page, 'stale-1280-light')
   await watched.broker.restart()

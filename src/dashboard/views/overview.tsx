@@ -49,7 +49,8 @@ function Clusters() {
   return (
     <ul class="clusters" aria-label={t('cluster.clusters')}>
       {[...live.clusters.values()].sort(worstCluster).map((one) => (
-        <ClusterCard key={one.cluster} cluster={one} />
+        // Another state is another card: Chromium 156 leaves the style of one that is moved and changed at once as it was.
+        <ClusterCard key={`${one.cluster} ${one.state}`} cluster={one} />
       ))}
     </ul>
   )
