@@ -65,27 +65,24 @@ export class StoreKeeper {
     atOnce(this.writing(sampled))
   }
 
-  /** The same in small steps, each written by itself. */
+  /** The same in small steps, each written by itself. The first that fails is the last: what is left waits for the next sample. */
   *writing({ at, gone }: Sampled): Generator<void, void> {
-    this.#store.writing(() => {
-      for (const group of gone) this.#forget(group)
-    })
-    yield* this.#inSteps(this.#dueWindows(), ([kind, name]) => this.#save(kind, name, at))
-    yield* this.#inSteps(this.#duePoints(at), (group) => this.#savePoint(group, at))
-    const rollUps = this.#rollUps.splice(0, ROLL_UPS_A_SAMPLE)
-    yield* this.#inSteps(rollUps, ([group, from]) => rollUp(this.#store, this.#monitor.name, group, from))
-    if (at - this.#expiredAt < EXPIRE_EVERY_MS) return
-    this.#expiredAt = at
-    this.#store.writing(() => this.#store.expire(at))
-  }
-
-  *#inSteps<T>(all: readonly T[], write: (one: T) => void): Generator<void, void> {
-    for (let from = 0; from < all.length; from += STEP) {
-      this.#store.writing(() => {
-        for (const one of all.slice(from, from + STEP)) write(one)
-      })
+    for (const part of this.#parts(at, gone)) {
+      if (!this.#store.writingPart(part)) return
       yield
     }
+    this.#store.allWritten()
+  }
+
+  *#parts(at: number, gone: readonly string[]): Generator<() => void, void> {
+    yield* inSteps(gone, (group) => this.#forget(group))
+    yield* inSteps(this.#dueWindows(), ([kind, name]) => this.#save(kind, name, at))
+    yield* inSteps(this.#duePoints(at), (group) => this.#savePoint(group, at))
+    const rollUps = this.#rollUps.splice(0, ROLL_UPS_A_SAMPLE)
+    yield* inSteps(rollUps, ([group, from]) => rollUp(this.#store, this.#monitor.name, group, from))
+    if (at - this.#expiredAt < EXPIRE_EVERY_MS) return
+    this.#expiredAt = at
+    yield () => this.#store.expire(at)
   }
 
   /** All windows, at the end. */
@@ -148,5 +145,13 @@ export class StoreKeeper {
   #forget(group: string): void {
     this.#markedAt.delete(group)
     this.#store.drop('group', this.#monitor.name, group)
+  }
+}
+
+function* inSteps<T>(all: readonly T[], write: (one: T) => void): Generator<() => void, void> {
+  for (let from = 0; from < all.length; from += STEP) {
+    yield () => {
+      for (const one of all.slice(from, from + STEP)) write(one)
+    }
   }
 }

@@ -132,17 +132,28 @@ export class Store {
 
   /** Writes what `write` does, all or nothing. A failure is said once, and swallowed: the monitor goes on without its store. */
   writing(write: () => void): boolean {
+    const isWritten = this.writingPart(write)
+    if (isWritten) this.allWritten()
+    return isWritten
+  }
+
+  /** The same for a part of what is to be written: on a disk that is nearly full small parts may pass, and nothing is well again for that. */
+  writingPart(write: () => void): boolean {
     try {
       this.#transaction(write)
+      return true
     } catch (error) {
       const { errcode = 0, message } = error as { errcode?: number; message: string }
-      if ((errcode & 0xff) === SQLITE_FULL && this.#makeRoom()) return this.writing(write)
+      if ((errcode & 0xff) === SQLITE_FULL && this.#makeRoom()) return this.writingPart(write)
       this.#say(`the store ${this.settings.path} cannot be written: ${message}`)
       return false
     }
+  }
+
+  /** Every part was. */
+  allWritten(): void {
     if (this.#problem !== undefined) this.#seams.logger.info({}, `the store ${this.settings.path} is written again`)
     this.#problem = undefined
-    return true
   }
 
   addPoint(cluster: string, name: string, tier: Tier, at: number, data: string): void {

@@ -5,12 +5,12 @@
  * Not compared: the lag that a commit is frozen with, as each takes it from the log end that it polled last, and `observedAt`, which came later.
  */
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { startMonitorServer } from '../../src/lag/http/server.ts'
 import { Monitor } from '../../src/lag/monitor.ts'
 import { systemClock } from '../../src/seams/clock.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
-import { benchOf } from '../lag/embedded.ts'
+import { type Bench, benchOf } from '../lag/embedded.ts'
 import { until } from '../support/until.ts'
 import { startBurrow } from './burrow.ts'
 import { startZookeeperKafka } from './zookeeper-kafka.ts'
@@ -53,6 +53,62 @@ function compared({ status, body }: { status: number; body: Answer }) {
     partitions: partitions.map(partition).sort((left: any, right: any) => left.partition - right.partition),
     maxlag: partition(maxlag),
   }
+}
+
+/** Who has to notice that a consumer has stopped while records are written on. */
+const DETECT = 'detected'
+
+/**
+ * One consumer that committed every two seconds stops. How many log ends are polled, and samples taken, until each says so: ours by Burrow's rules, and ours by its own,
+ * which look at samples and not at commits. Both poll log ends each second.
+ */
+async function detection(t: TestContext, bench: Bench, theirs: string, ours: string): Promise<void> {
+  const own = bench.monitor({ collectBy: 'admin', sampleIntervalMs: 1000, peek: false })
+  let offset = 0
+  const commit = () => bench.admin.alterGroupOffsets(DETECT, [[{ topic: 'clicks', partition: 1 }, { offset }]])
+  await commit()
+  own.start()
+  for (let turn = 1; turn <= TURNS; turn++) {
+    const next = performance.now() + COMMIT_EVERY_MS
+    await bench.produce('clicks', 1, 20)
+    offset += 20
+    await until(() => performance.now() > next, { everyMs: 50 })
+    await commit()
+  }
+  const stoppedAt = performance.now()
+  const before = own.samples
+  const found = new Map<string, { seconds: number; samples: number; status: string }>()
+  const statusAt = async (url: string) =>
+    ((await answerOf(url, `/v3/kafka/local/consumer/${DETECT}/lag`)).body.status['partitions'] as any[]).find(
+      ({ partition }) => partition === 1,
+    ).status as string
+  const look: Record<string, () => Promise<string>> = {
+    Burrow: () => statusAt(theirs),
+    'Sluice with the rules of Burrow': () => statusAt(ours),
+    'Sluice with its own rules': () =>
+      Promise.resolve(own.state.groups.get(DETECT)?.pair('clicks', 1)?.judgement?.status ?? 'OK'),
+  }
+  await until(
+    async () => {
+      // Producers go on, a record now and then.
+      await bench.produce('clicks', 1, 1)
+      for (const [who, statusOf] of Object.entries(look)) {
+        if (found.has(who)) continue
+        const status = await statusOf()
+        const seconds = (performance.now() - stoppedAt) / 1000
+        if (status !== 'OK') found.set(who, { seconds, samples: own.samples - before, status })
+      }
+      return found.size === Object.keys(look).length
+    },
+    { withinMs: 120_000, everyMs: 100, what: 'all have noticed' },
+  )
+  for (const [who, { seconds, samples, status }] of found)
+    t.diagnostic(`a stopped consumer: ${who} says ${status} after ${samples} samples, ${seconds.toFixed(1)} s`)
+  // Burrow's rules take as long again as the commits of the window took: ten commits, two seconds apart.
+  const [burrow, byItsRules, byOurs] = Object.keys(look).map((who) => found.get(who)!)
+  assert.deepEqual([burrow!.status, byItsRules!.status, byOurs!.status], ['STOP', 'STOP', 'STOP'])
+  assert.ok(Math.abs(burrow!.samples - byItsRules!.samples) <= 3, 'by the same rules at the same time')
+  assert.ok(byOurs!.samples < burrow!.samples, 'by its own rules earlier')
 }
 
 test('burrow: the same statuses and the same JSON as Burrow 1.2.1, for groups that keep up, fall behind, stand still, go back and stop', async (t) => {
@@ -137,4 +193,5 @@ test('burrow: the same statuses and the same JSON as Burrow 1.2.1, for groups th
   )) as any[]
   const wanted = (all: string[]) => all.filter((name) => Object.hasOwn(groups, name)).sort()
   assert.deepEqual(wanted(ours.body.consumers), wanted(theirs.body.consumers))
+  await detection(t, bench, burrow.url, server.url)
 })

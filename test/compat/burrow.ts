@@ -16,12 +16,18 @@ export interface Burrow {
 
 function ensureBurrow(): void {
   if (spawnSync('Burrow', ['--help']).error === undefined) return
-  spawnSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'burrow'], {
-    stdio: 'inherit',
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-  })
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', 'burrow'],
+  ]) {
+    spawnSync('apt-get', args, { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+  }
   const { error } = spawnSync('Burrow', ['--help'])
-  if (error) throw new Error('Burrow is missing and could not be installed: apt-get install burrow', { cause: error })
+  if (error) {
+    throw new Error('Burrow is missing and could not be installed: apt-get install burrow, then run this again', {
+      cause: error,
+    })
+  }
 }
 
 /** Its cluster is called `local`; log ends are polled and answers are made anew each second. */
