@@ -437,11 +437,13 @@ export class GroupMember {
     memberId,
     protocolName,
     members,
+    skipAssignment,
   }: MembershipAction & { type: 'send-sync' }): Promise<void> {
     const { cluster, config, groupId, metrics } = this.#parts
     let assignments: { memberId: string; assignment: Buffer }[] = []
     try {
-      if (members) assignments = await this.#lead(protocolName, decodeMembers(members))
+      const assigned = members && (await this.#lead(protocolName, decodeMembers(members)))
+      if (assigned && !skipAssignment) assignments = assigned
     } catch (error) {
       // The others wait for this member: it steps back by joining anew, and the user hears why.
       return this.#requestFailed(attempt, error)

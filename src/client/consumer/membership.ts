@@ -90,6 +90,8 @@ export type MembershipAction =
       readonly memberId: string
       readonly protocolName: string | null
       readonly members: readonly JoinedMember[] | undefined
+      /** The leader assigns nothing: what the members have stands. */
+      readonly skipAssignment: boolean
     }
   | { readonly type: 'start-heartbeats'; readonly generationId: number; readonly memberId: string }
   | { readonly type: 'stop-heartbeats' }
@@ -252,11 +254,12 @@ export class Membership {
     this.#rejoinReason = undefined
     this.#state = { name: 'syncing', attempt }
     const { memberId, generationId, protocolName } = answer
-    // A static leader that comes back may be told that the old assignment stands (KIP-814).
-    const leads = answer.leader === memberId && !answer.skipAssignment
+    // A static leader that comes back may be told that the old assignment stands (KIP-814); it watches the topics' partitions all the same.
+    const { skipAssignment } = answer
+    const members = answer.leader === memberId ? answer.members : undefined
     return [
       { type: 'start-heartbeats', generationId, memberId },
-      { type: 'send-sync', attempt, generationId, memberId, protocolName, members: leads ? answer.members : undefined },
+      { type: 'send-sync', attempt, generationId, memberId, protocolName, members, skipAssignment },
     ]
   }
 

@@ -96,18 +96,18 @@ test('membership: MEMBER_ID_REQUIRED joins again at once with the id it was give
   assert.ok(join?.type === 'send-join' && join.memberId === 'given')
 })
 
-test('membership: the leader alone is handed the members, unless the broker says the assignment stands', () => {
+test('membership: the leader alone is handed the members, also when the broker says that the assignment stands', () => {
   const members = [{ memberId: 'me', groupInstanceId: null, metadata: Buffer.alloc(0) }]
   const syncOf = (fields: Partial<JoinAnswer>) => {
     const driver = new Driver()
     driver.join()
     const sync = driver.joinAnswered({ members, ...fields })[1]
     assert.ok(sync?.type === 'send-sync')
-    return sync.members
+    return [sync.members, sync.skipAssignment]
   }
-  assert.deepEqual(syncOf({}), members)
-  assert.equal(syncOf({ leader: 'other' }), undefined)
-  assert.equal(syncOf({ skipAssignment: true }), undefined)
+  assert.deepEqual(syncOf({}), [members, false])
+  assert.deepEqual(syncOf({ leader: 'other' }), [undefined, false])
+  assert.deepEqual(syncOf({ skipAssignment: true }), [members, true])
 })
 
 for (const name of ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION'] as const) {

@@ -237,6 +237,23 @@ export function groupSuite(environment: Environment): void {
       assert.equal(calls.length, seen)
     })
 
+    check(
+      'static members: one that has come back sees partitions that are added (testStaticConsumerDetectsNewPartitionCreatedAfterRestart)',
+      async (f) => {
+        const topic = await f.topic()
+        const settings = { 'group.id': uniqueName('group'), 'group.instance.id': 'one', 'metadata.max.age.ms': 100 }
+        const before = f.consumer(settings)
+        before.subscribe([topic])
+        await awaitAssignment(before, 1)
+        await before.close()
+        const back = f.consumer(settings)
+        back.subscribe([topic])
+        await awaitAssignment(back, 1)
+        await f.growTopic(topic, 2)
+        await awaitAssignment(back, 2)
+      },
+    )
+
     check('static members: a second one with the same id fences the first', async (f) => {
       const topic = await f.topic()
       const settings = { 'group.id': uniqueName('group'), 'heartbeat.interval.ms': 100, 'group.instance.id': 'same' }
