@@ -144,6 +144,8 @@ async function visit(url: string, groups: number, forMs: number): Promise<LagBen
       `${cluster}/groups/${GROUP(turn % groups)}/topics/${topicOf(turn % groups)}/partitions/0`,
     '50 groups, worst first': () => `${cluster}/groups?limit=50`,
     'Burrow: lag of a group': (turn) => `${url}/v3/kafka/bench/consumer/${GROUP(turn % groups)}/lag`,
+    // What an answer takes that asks for nothing: the machine's own share in the others.
+    'health, for comparison': () => `${url}/healthz`,
     'history of a group': (turn) => `${cluster}/groups/${GROUP(turn % groups)}/history`,
   }
   const times = new Map(Object.keys(paths).map((path) => [path, [] as number[]]))

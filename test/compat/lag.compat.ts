@@ -148,6 +148,25 @@ test('lag: a group of the consumer protocol (KIP-848) has its members, and one o
   assert.ok(old.totalLag !== null && old.totalLag <= 20, String(old.totalLag))
 })
 
+test('lag: hundreds of groups cost a sample a handful of requests', async (t) => {
+  const bench = benchOf(t, (await kafka).bootstrapServers)
+  await bench.admin.createTopics([{ name: 'crowd', partitions: 10 }])
+  const offsets = Array.from({ length: 10 }, (_, partition) => [{ topic: 'crowd', partition }, { offset: 0 }] as const)
+  const groups = Array.from({ length: 450 }, (_, index) => `crowd-${index}`)
+  for (let from = 0; from < groups.length; from += 50)
+    await Promise.all(groups.slice(from, from + 50).map((group) => bench.admin.alterGroupOffsets(group, offsets)))
+  const monitor = bench.monitor({ peek: false, allow: /^crowd-\d+$/, describeEveryMs: 600_000 })
+  await monitor.sample()
+  const first = monitor.requestsPerSample!
+  await monitor.sample()
+  assert.equal(monitor.state.pairs, 4500)
+  t.diagnostic(
+    `450 groups of 10 partitions: ${first} requests for the first sample, ${monitor.requestsPerSample} for the next`,
+  )
+  // ListGroups, Metadata, ListOffsets, and OffsetFetch for each two hundred groups.
+  assert.ok(monitor.requestsPerSample! <= 8, String(monitor.requestsPerSample))
+})
+
 test('lag: a restarted broker makes no spike', async (t) => {
   const cluster = await startKafka()
   t.after(() => cluster.stop())

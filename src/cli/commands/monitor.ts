@@ -22,7 +22,7 @@ interface MonitorOptions extends ConnectionOptions {
  * How much the heap may grow between two collections. What a sample brings is garbage ten seconds later, and V8, left to itself, lets several samples of it pile up: with
  * a hundred thousand partitions that doubles the memory, and saves little time.
  */
-const HEAP_GROWING_PERCENT = 20
+const HEAP_GROWING_PERCENT = 50
 
 export function monitorCommand(): Command {
   const command = withConnection(new Command('monitor'))
