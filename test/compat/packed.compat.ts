@@ -49,6 +49,23 @@ for (const [name, node] of [
   })
 }
 
+test('packed: the monitor serves its page out of the package, which has nothing to build it with', async (t) => {
+  assert.deepEqual(
+    ['vite', 'preact', 'uplot'].filter((name) => readdirSync(join(folder, 'node_modules')).includes(name)),
+    [],
+  )
+  const command: [string, ...string[]] = [process.execPath, join(installed, 'bin', 'sluice.js')]
+  const args = ['monitor', '--bootstrap-server', '127.0.0.1:1', '--listen', '127.0.0.1:0', '--store', 'none']
+  const sluice = new SluiceProcess(t, args, { command, cwd: await temporaryDirectory(t) })
+  const [, url] = await sluice.says(/The monitor is at (\S+)/)
+  const page = await fetch(`${url}/`)
+  assert.equal(page.status, 200)
+  const [, script] = /<script type="module"[^>]*src="\.\/([^"]+)"/.exec(await page.text())!
+  assert.equal((await fetch(`${url}/${script}`)).status, 200)
+  sluice.kill('SIGTERM')
+  assert.equal((await sluice.ended).code, 0)
+})
+
 async function runApplications(t: TestContext, node: string): Promise<void> {
   const broker = await startBroker({ topics: { clicks: 3 } })
   t.after(() => broker.stop())
