@@ -122,9 +122,7 @@ export class ClusterMonitor {
     const requestsBefore = this.#requests?.() ?? 0
     const sample = await this.#collector.sample(this.#stopping.signal)
     this.#minding(sample)
-    const { gone, heldBack } = await inSlices(this.state.applying(sample), this.#clock)
-    const judged = heldBack === undefined ? judging(this.state, sample.at, this.settings) : undefined
-    const changes = judged ? await inSlices(judged, this.#clock) : []
+    const { gone, heldBack, changes } = await inSlices(judging(this.state, sample, this.settings), this.#clock)
     this.#problem = undefined
     this.#problems = heldBack === undefined ? sample.problems : [heldBack, ...sample.problems]
     this.#sayRights(sample.missingRights)

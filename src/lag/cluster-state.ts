@@ -51,22 +51,21 @@ export class ClusterState {
     return atOnce(this.applying(sample))
   }
 
-  /** The same, with a pause after each group. */
-  *applying(sample: ClusterSample): Generator<void, Applied> {
+  /** The same, with a pause after each group, which is handed out: nobody is to see it before it is judged. */
+  *applying(sample: ClusterSample): Generator<GroupState, Applied> {
     this.clusterId = sample.clusterId ?? this.clusterId
     this.brokers = sample.brokers
     this.groupsLeftOut = sample.groupsLeftOut
     this.pairsLeftOut = 0
     for (const name of sample.missingTopics) this.#forgetTopic(name)
     const { longestSpanMs } = this.settings
-    const isSlow = sample.spanMs > longestSpanMs
+    const isSlow = this.isTooSlow(sample)
     const unknown = this.#applySeen(sample.seen, true)
     const believed = new Set<string>()
     for (const topic of sample.topics.values()) this.#applyTopic(sample.at, topic, isSlow ? undefined : believed)
     this.#applySeen(unknown, false)
     for (const group of sample.groups.values()) {
-      this.#applyGroup(sample.at, group, believed, sample.seesEveryCommit)
-      yield
+      yield this.#applyGroup(sample.at, group, believed, sample.seesEveryCommit)
     }
     const gone: string[] = []
     for (const [groupId, group] of this.groups) {
@@ -80,6 +79,11 @@ export class ClusterState {
       ? `The sample took ${Math.round(sample.spanMs)} ms from commits to log ends, more than ${longestSpanMs} ms: nobody is judged by it.`
       : undefined
     return { gone, heldBack }
+  }
+
+  /** Nobody is judged by such a sample. */
+  isTooSlow({ spanMs }: ClusterSample): boolean {
+    return spanMs > this.settings.longestSpanMs
   }
 
   /** A group, or what it has on one topic, is forgotten; it is back with the next sample if it is there. */
@@ -188,10 +192,10 @@ export class ClusterState {
     }
   }
 
-  #applyGroup(at: number, seen: SampledGroup, believed: ReadonlySet<string>, seesEveryCommit: boolean): void {
+  #applyGroup(at: number, seen: SampledGroup, believed: ReadonlySet<string>, seesEveryCommit: boolean): GroupState {
     const group = this.ensureGroup(seen.groupId)
     group.observe(at, seen)
-    if (!seen.commits) return
+    if (!seen.commits) return group
     group.sampledAt = at
     for (const [name, partitions] of seen.commits) {
       const topic = this.topics.get(name)
@@ -203,6 +207,7 @@ export class ClusterState {
       }
     }
     this.#forgetUncommitted(group, seen.commits)
+    return group
   }
 
   #applyCommit(

@@ -3,7 +3,8 @@
  * the state it is given.
  */
 import { judgeByBurrow } from './burrow-rules.ts'
-import type { ClusterState } from './cluster-state.ts'
+import type { ClusterSample } from './cluster-sample.ts'
+import type { Applied, ClusterState } from './cluster-state.ts'
 import type { GroupState } from './group-state.ts'
 import type { Judgement } from './judgement.ts'
 import type { LogState } from './log-state.ts'
@@ -32,21 +33,36 @@ export interface StatusChange {
   readonly evidence: string | null
 }
 
-/** With a pause after each group. @param at the sample's time, milliseconds since 1970 */
-export function* judging(state: ClusterState, at: number, settings: JudgeSettings): Generator<void, StatusChange[]> {
+/** Takes a sample in and judges by it, group after group, with a pause after each: whoever looks meanwhile finds each as it was, or as it is now. */
+export function* judging(
+  state: ClusterState,
+  sample: ClusterSample,
+  settings: JudgeSettings,
+): Generator<void, Applied & { readonly changes: readonly StatusChange[] }> {
   const changes: StatusChange[] = []
-  for (const group of state.groups.values()) {
-    // Its commits could not be read this time: what was said of it stands.
-    if (group.sampledAt !== at) continue
-    const before = group.status
-    judgeGroup(state, group, at, settings)
-    const { status, worst } = group
-    if (status !== before && before !== 'UNKNOWN') {
-      changes.push({ group: group.groupId, before, status, evidence: worst?.evidence ?? null })
-    }
+  const isJudged = !state.isTooSlow(sample)
+  const work = state.applying(sample)
+  for (let step = work.next(); ; step = work.next()) {
+    if (step.done) return { ...step.value, changes }
+    const change = isJudged ? judgeOne(state, step.value, sample.at, settings) : undefined
+    if (change) changes.push(change)
     yield
   }
-  return changes
+}
+
+function judgeOne(
+  state: ClusterState,
+  group: GroupState,
+  at: number,
+  settings: JudgeSettings,
+): StatusChange | undefined {
+  // Its commits could not be read this time: what was said of it stands.
+  if (group.sampledAt !== at) return undefined
+  const before = group.status
+  judgeGroup(state, group, at, settings)
+  const { groupId, status, worst } = group
+  if (status === before || before === 'UNKNOWN') return undefined
+  return { group: groupId, before, status, evidence: worst?.evidence ?? null }
 }
 
 function judgeGroup(state: ClusterState, group: GroupState, at: number, settings: JudgeSettings): void {

@@ -8,7 +8,7 @@ import type { Clock } from '../seams/clock.ts'
 const SLICE_MS = 8
 
 /** Runs it to its end, and lets others have their turn after each slice. */
-export async function inSlices<T>(work: Generator<void, T>, clock: Clock): Promise<T> {
+export async function inSlices<T>(work: Generator<unknown, T>, clock: Clock): Promise<T> {
   let began = clock.monotonic()
   for (;;) {
     const { done, value } = work.next()
@@ -19,7 +19,7 @@ export async function inSlices<T>(work: Generator<void, T>, clock: Clock): Promi
   }
 }
 
-export function atOnce<T>(work: Generator<void, T>): T {
+export function atOnce<T>(work: Generator<unknown, T>): T {
   for (;;) {
     const { done, value } = work.next()
     if (done) return value
