@@ -18,7 +18,8 @@ let kafka: KafkaCluster
 before(async () => {
   // Both with the same partitions of their internal topics, which start-broker.ts and kafka.ts agree on.
   broker = await startBroker()
-  kafka = await startKafka()
+  // The defaults are compared too.
+  kafka = await startKafka({ properties: { 'log.retention.ms': null } })
 })
 after(async () => {
   await kafka?.stop()

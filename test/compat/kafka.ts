@@ -72,8 +72,8 @@ export interface KafkaOptions {
   version?: string
   /** Listeners beside the plain-text one, for a cluster of one node: name, security.protocol and port. */
   listeners?: readonly { readonly name: string; readonly protocol: string; readonly port: number }[]
-  /** Broker properties beside those that a small test cluster needs. */
-  properties?: Readonly<Record<string, string | number | boolean>>
+  /** Broker properties beside those that a small test cluster needs; `null` leaves one of those to Kafka's default. */
+  properties?: Readonly<Record<string, string | number | boolean | null>>
 }
 
 export async function startKafka({
@@ -140,7 +140,7 @@ interface NodeSettings {
   folder: string
   replication: number
   listeners: NonNullable<KafkaOptions['listeners']>
-  properties: Readonly<Record<string, string | number | boolean>>
+  properties: Readonly<Record<string, string | number | boolean | null>>
 }
 
 function propertiesOf({ id, port, controllerPort, folder, replication, listeners, properties }: NodeSettings): string {
@@ -168,6 +168,7 @@ function propertiesOf({ id, port, controllerPort, folder, replication, listeners
     ...properties,
   }
   return Object.entries(settings)
+    .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')
 }
