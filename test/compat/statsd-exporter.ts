@@ -28,7 +28,9 @@ function ensureStatsdExporter(): string {
   const program = join(folder, 'statsd_exporter')
   if (existsSync(program)) return program
   mkdirSync(folder, { recursive: true })
-  const { status, stderr, error } = spawnSync('go', ['install', `github.com/prometheus/statsd_exporter@${VERSION}`], {
+  // Go's own installer puts it where no path of a service looks.
+  const go = ['go', '/usr/local/go/bin/go'].find((one) => spawnSync(one, ['version']).status === 0) ?? 'go'
+  const { status, stderr, error } = spawnSync(go, ['install', `github.com/prometheus/statsd_exporter@${VERSION}`], {
     env: { ...process.env, GOBIN: folder },
     encoding: 'utf8',
   })
