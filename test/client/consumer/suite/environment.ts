@@ -18,6 +18,8 @@ import { until } from '../../../support/until.ts'
 export interface Environment {
   /** Where the brokers are, once they run. */
   readonly bootstrapServers: () => string
+  /** Before 3.2 (KIP-814) a static leader that comes back is not told that it leads. Default: it is. */
+  readonly tellsReturningLeaders?: boolean
 }
 
 /** `test` with a fixture of its own for each case. */
