@@ -1,7 +1,9 @@
 /**
  * What the lag monitor costs: many groups of many partitions on the embedded broker, judged by `sluice monitor` in a process of its own.
  *
- *     node bench/lag.ts [--groups 2000] [--partitions 50] [--samples 6] [--interval 10000] [--bootstrap-server host:port]
+ *     npm run build && node bench/lag.ts [--groups 2000] [--partitions 50] [--samples 6] [--interval 10000] [--bootstrap-server host:port] [--source]
+ *
+ * What users run is measured, the compiled program; with --source what Node makes of the sources, which takes some 30 MB more.
  *
  * First with traffic: a record for every partition and a commit of every group, again and again, while CPU and memory of the monitor's process are read from the
  * system. Then without, while one visitor after another asks its API: whatever of the time of an answer is not the monitor's own is small then.
@@ -19,6 +21,8 @@ import { Producer } from '../src/client/producer/index.ts'
 import type { Overview } from '../src/lag/api-types.ts'
 
 export interface LagBenchOptions {
+  /** The command line to run. */
+  readonly program: string
   readonly groups: number
   /** Of each group, in one topic. */
   readonly partitions: number
@@ -50,7 +54,9 @@ export interface LagBenchResult {
   readonly statuses: Readonly<Record<string, number>>
 }
 
-const main = join(import.meta.dirname, '..', 'src', 'cli', 'main.ts')
+const root = join(import.meta.dirname, '..')
+export const sourceProgram = join(root, 'src', 'cli', 'main.ts')
+export const compiledProgram = join(root, 'dist', 'cli', 'main.js')
 /** Partitions that groups share: more would measure the broker. */
 const TOPICS = 20
 const COMMITS_AT_ONCE = 8
@@ -59,12 +65,17 @@ const GROUP = (index: number) => `group-${String(index).padStart(4, '0')}`
 const topicOf = (index: number) => `topic-${index % TOPICS}`
 
 export async function benchLag(options: LagBenchOptions): Promise<LagBenchResult> {
+  const { program } = options
   const directory = mkdtempSync(join(tmpdir(), 'sluice-bench-lag-'))
   const children: ChildProcess[] = []
   try {
     let { bootstrapServers } = options
     if (bootstrapServers === undefined) {
-      const broker = await start(['broker', '--port', '0', '--data', join(directory, 'broker')], /ready at (\S+)/)
+      const broker = await start(
+        program,
+        ['broker', '--port', '0', '--data', join(directory, 'broker')],
+        /ready at (\S+)/,
+      )
       children.push(broker.child)
       bootstrapServers = broker.said
     }
@@ -74,7 +85,7 @@ export async function benchLag(options: LagBenchOptions): Promise<LagBenchResult
       const conf = join(directory, 'monitor.yaml')
       const settings = `bootstrap.servers: '${bootstrapServers}'\n    sample.interval.ms: ${options.intervalMs}`
       writeFileSync(conf, `listen: 127.0.0.1:0\nstore: ${directory}/lag.db\nclusters:\n  bench:\n    ${settings}\n`)
-      const monitor = await start(['monitor', conf, '--log-level', 'warn'], /The monitor is at (\S+)/)
+      const monitor = await start(program, ['monitor', conf, '--log-level', 'warn'], /The monitor is at (\S+)/)
       children.unshift(monitor.child)
       return await measure(monitor.child.pid!, monitor.said, cluster, join(directory, 'lag.db'), options)
     } finally {
@@ -239,8 +250,12 @@ class Traffic {
   }
 }
 
-async function start(args: readonly string[], says: RegExp): Promise<{ child: ChildProcess; said: string }> {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+async function start(
+  program: string,
+  args: readonly string[],
+  says: RegExp,
+): Promise<{ child: ChildProcess; said: string }> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   let text = ''
   child.stdout!.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
   for (;;) {
@@ -267,6 +282,7 @@ if (import.meta.main) {
   const { values } = parseArgs({
     options: {
       'bootstrap-server': { type: 'string' },
+      source: { type: 'boolean', default: false },
       groups: { type: 'string', default: '2000' },
       partitions: { type: 'string', default: '50' },
       samples: { type: 'string', default: '6' },
@@ -277,6 +293,7 @@ if (import.meta.main) {
   const load = () => loadavg()[0]!.toFixed(1)
   console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, commit ${commit}, load ${load()}`)
   const result = await benchLag({
+    program: values.source ? sourceProgram : compiledProgram,
     groups: Number(values.groups),
     partitions: Number(values.partitions),
     samples: Number(values.samples),

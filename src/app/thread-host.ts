@@ -17,14 +17,15 @@ import { Worker as Thread } from 'node:worker_threads'
 // The main thread keeps the memberships of all threads in one heartbeat thread; it hears their requests once this is loaded.
 import '../client/consumer/heartbeat-link.ts'
 import type { Logger } from '../seams/logger.ts'
-import type { FromThread, LogLevel, ThreadStart, ToThread } from './thread-messages.ts'
+import type { ThreadLogLevel } from '../seams/thread-logger.ts'
+import type { FromThread, ThreadStart, ToThread } from './thread-messages.ts'
 import type { WorkerHandle, WorkerHost } from './worker-host.ts'
 import type { WorkerFailure, WorkerMessage, WorkerSpec } from './worker.ts'
 
 export interface ThreadHostOptions {
   readonly logger: Logger
   /** The least level that the logger takes: what is below it is not sent from the threads. Default `info`. */
-  readonly logLevel?: LogLevel | 'silent'
+  readonly logLevel?: ThreadLogLevel
   /** Where threads print: the `stdout` sink. */
   readonly stdout: Writable
   /** URL of a module that exports `sinks`, in place of the stores that Sluice brings. */

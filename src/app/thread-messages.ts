@@ -1,14 +1,12 @@
 /** What passes between a worker's thread and the main thread: plain data, and nothing of it is kept. The two ends are thread-host.ts and worker-thread.ts. */
-import type { Logger } from '../seams/logger.ts'
+import type { LoggedInThread, ThreadLogLevel } from '../seams/thread-logger.ts'
 import type { WorkerCommand, WorkerMessage, WorkerSpec } from './worker.ts'
-
-export type LogLevel = keyof Logger
 
 /** `workerData` of the thread. */
 export interface ThreadStart {
   readonly spec: WorkerSpec
   /** Lines below it are not sent. */
-  readonly logLevel: LogLevel | 'silent'
+  readonly logLevel: ThreadLogLevel
   /** URL of a module that exports `sinks`, in place of the stores that Sluice brings. */
   readonly sinksModule: string | undefined
 }
@@ -24,5 +22,5 @@ export type ToThread =
 
 export type FromThread =
   | { readonly type: 'message'; readonly message: WorkerMessage }
-  | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly text: string }
+  | LoggedInThread
   | { readonly type: 'print'; readonly id: number; readonly text: string }

@@ -6,28 +6,14 @@ import { Writable } from 'node:stream'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemSeams } from '../client/seams.ts'
 import { systemDisk } from '../seams/disk.ts'
-import type { Logger } from '../seams/logger.ts'
+import { threadLogger } from '../seams/thread-logger.ts'
 import type { SinkRegistry } from '../sinks/sink.ts'
-import type { FromThread, LogLevel, ThreadStart, ToThread } from './thread-messages.ts'
+import type { FromThread, ThreadStart, ToThread } from './thread-messages.ts'
 import { Worker } from './worker.ts'
 
 const port = parentPort!
 const start = workerData as ThreadStart
 const post = (message: FromThread) => port.postMessage(message)
-
-const levels: readonly (LogLevel | 'silent')[] = ['debug', 'info', 'warn', 'error', 'silent']
-
-function logAt(level: LogLevel): Logger[LogLevel] {
-  if (levels.indexOf(level) < levels.indexOf(start.logLevel)) return () => {}
-  return (fields, text) => {
-    try {
-      post({ type: 'log', level, fields, text })
-    } catch {
-      // A field that cannot be cloned (a function, a socket) must not cost the line.
-      post({ type: 'log', level, fields: {}, text })
-    }
-  }
-}
 
 const printing = new Map<number, (error?: Error) => void>()
 let prints = 0
@@ -68,9 +54,7 @@ const sinksUrl = import.meta.url.endsWith('.ts')
   ? new URL('../sinks/index.ts', import.meta.url).href
   : new URL('../sinks/index.js', import.meta.url).href
 
-const seams = systemSeams({
-  logger: { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') },
-})
+const seams = systemSeams({ logger: threadLogger(start.logLevel, post) })
 const worker = new Worker(start.spec, { seams, disk: systemDisk, sinks: await sinksOf(start) }, (message) =>
   post({ type: 'message', message }),
 )

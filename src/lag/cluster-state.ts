@@ -5,7 +5,7 @@
 import type { ClusterSample, SampledCommits, SampledGroup, SampledTopic, SeenCommit } from './cluster-sample.ts'
 import { GroupState } from './group-state.ts'
 import { TopicState } from './log-state.ts'
-import { PairState } from './pair-state.ts'
+import type { PairState } from './pair-state.ts'
 import { atOnce } from './slices.ts'
 
 export interface ClusterStateSettings {
@@ -90,9 +90,7 @@ export class ClusterState {
   forget(groupId: string, topic?: string): void {
     const group = this.groups.get(groupId)
     if (!group) return
-    const pairs = topic === undefined ? group.partitions : (group.topics.get(topic)?.size ?? 0)
-    this.#pairs -= pairs
-    if (topic !== undefined) group.topics.delete(topic)
+    this.#pairs -= topic === undefined ? group.partitions : group.removePairs(topic)
     if (topic === undefined || group.topics.size === 0) this.groups.delete(groupId)
   }
 
@@ -105,8 +103,7 @@ export class ClusterState {
   /** Bytes of the windows, which are nearly all of it. */
   get windowBytes(): number {
     let bytes = 0
-    for (const group of this.groups.values())
-      for (const pair of group.pairs()) bytes += pair.samples.bytes + pair.commits.bytes
+    for (const group of this.groups.values()) bytes += group.windows.bytes
     for (const topic of this.topics.values()) for (const log of topic.logs) bytes += log.ends.length * 40
     return bytes
   }
@@ -121,23 +118,20 @@ export class ClusterState {
 
   ensureGroup(groupId: string): GroupState {
     let group = this.groups.get(groupId)
-    if (!group) this.groups.set(groupId, (group = new GroupState(groupId)))
+    if (!group) this.groups.set(groupId, (group = new GroupState(groupId, this.settings.intervals)))
     return group
   }
 
-  ensurePair(group: GroupState, topic: string, partition: number): PairState | undefined {
-    let partitions = group.topics.get(topic)
-    let pair = partitions?.get(partition)
+  /** @param expected how many partitions of the topic there will be, as far as is known */
+  ensurePair(group: GroupState, topic: string, partition: number, expected?: number): PairState | undefined {
+    const pair = group.pair(topic, partition)
     if (pair) return pair
     if (this.#pairs >= this.settings.maxPairs) {
       this.pairsLeftOut++
       return undefined
     }
-    if (!partitions) group.topics.set(topic, (partitions = new Map()))
-    pair = new PairState(topic, partition, this.settings)
-    partitions.set(partition, pair)
     this.#pairs++
-    return pair
+    return group.addPair(topic, partition, this.settings, expected)
   }
 
   /** As Burrow: the lag of a commit is the one to the log end that was known then. Answers with those whose partition is not known yet. */
@@ -202,7 +196,7 @@ export class ClusterState {
       if (!topic || group.hasGivenUp(name, partitions)) continue
       for (const [partition, { offset }] of partitions) {
         if (!topic.log(partition)) continue
-        const pair = this.ensurePair(group, name, partition)
+        const pair = this.ensurePair(group, name, partition, partitions.size)
         if (pair) this.#applyCommit(at, group, pair, offset, believed, seesEveryCommit)
       }
     }
@@ -227,14 +221,9 @@ export class ClusterState {
 
   /** Offsets that were deleted, expired or belong to a topic that is gone or given up. */
   #forgetUncommitted(group: GroupState, commits: SampledCommits): void {
-    for (const [name, partitions] of group.topics) {
+    for (const name of group.topics.keys()) {
       const seen = this.topics.has(name) && !group.isGivenUp(name) ? commits.get(name) : undefined
-      for (const partition of partitions.keys()) {
-        if (seen?.has(partition)) continue
-        partitions.delete(partition)
-        this.#pairs--
-      }
-      if (partitions.size === 0) group.topics.delete(name)
+      this.#pairs -= group.removePairs(name, (partition) => !seen?.has(partition))
     }
     for (const name of group.outside.keys()) if (!commits.has(name)) group.outside.delete(name)
   }

@@ -3,9 +3,10 @@ import type { GroupDescription, GroupMember } from '../client/admin/index.ts'
 import type { Mark } from './api-types.ts'
 import type { SampledGroup, SampledPartitions } from './cluster-sample.ts'
 import type { Judgement } from './judgement.ts'
-import type { PairState } from './pair-state.ts'
+import { type PairSettings, PairState } from './pair-state.ts'
 import type { Owner } from './sluice-rules.ts'
 import type { GroupStatus } from './status.ts'
+import { WindowSpace } from './window.ts'
 
 const TREND_LENGTH = 60
 const MOST_MARKS = 100
@@ -36,12 +37,16 @@ export class GroupState {
   readonly marks: Mark[] = []
   /** Topics with commits, and none of them assigned to a member: the commits they were given up with, or that these move all the same. */
   readonly outside = new Map<string, ReadonlyMap<number, number> | 'moves'>()
+  /** Where the windows of its partitions are. */
+  readonly windows: WindowSpace
   #owners = new Map<string, GroupMember>()
   /** Topics that members are assigned; undefined while the group is not at rest. */
   #assigned: ReadonlySet<string> | undefined
 
-  constructor(groupId: string) {
+  /** @param intervals places of each window */
+  constructor(groupId: string, intervals: number) {
     this.groupId = groupId
+    this.windows = new WindowSpace(PairState.doubles(intervals))
   }
 
   get partitions(): number {
@@ -61,6 +66,29 @@ export class GroupState {
   /** It had members that subscribed, and has none. */
   get isAbandoned(): boolean {
     return this.protocolType === 'consumer' && (this.state === 'Empty' || this.state === 'Dead')
+  }
+
+  /** @param expected how many partitions of the topic there will be, as far as is known */
+  addPair(topic: string, partition: number, settings: PairSettings, expected?: number): PairState {
+    let partitions = this.topics.get(topic)
+    if (!partitions) this.topics.set(topic, (partitions = new Map()))
+    const pair = new PairState(topic, partition, settings, this.windows.take(expected))
+    partitions.set(partition, pair)
+    return pair
+  }
+
+  /** Forgets what it has on a topic, or on those of its partitions that `isGone` names. @returns how many */
+  removePairs(topic: string, isGone: (partition: number) => boolean = () => true): number {
+    const partitions = this.topics.get(topic)
+    let removed = 0
+    for (const [partition, { place }] of partitions ?? []) {
+      if (!isGone(partition)) continue
+      partitions!.delete(partition)
+      this.windows.giveBack(place)
+      removed++
+    }
+    if (partitions?.size === 0) this.topics.delete(topic)
+    return removed
   }
 
   observe(at: number, { state, type, protocolType, coordinator, description }: SampledGroup): void {

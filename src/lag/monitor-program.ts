@@ -3,29 +3,15 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemSeams } from '../client/index.ts'
 import { SluiceError } from '../error.ts'
 import { systemDisk } from '../seams/disk.ts'
-import type { Logger } from '../seams/logger.ts'
-import type { FromMonitorThread, LogLevel, MonitorThreadStart } from './monitor-thread.ts'
+import { threadLogger } from '../seams/thread-logger.ts'
+import type { FromMonitorThread, MonitorThreadStart } from './monitor-thread.ts'
 import { type RunningMonitor, startMonitor } from './start-monitor.ts'
 
 const port = parentPort!
 const start = workerData as MonitorThreadStart
 const post = (message: FromMonitorThread) => port.postMessage(message)
 
-const levels: readonly (LogLevel | 'silent')[] = ['debug', 'info', 'warn', 'error', 'silent']
-
-function logAt(level: LogLevel): Logger[LogLevel] {
-  if (levels.indexOf(level) < levels.indexOf(start.logLevel)) return () => {}
-  return (fields, text) => {
-    try {
-      post({ type: 'log', level, fields, text })
-    } catch {
-      // A field that cannot be cloned (a function, a socket) must not cost the line.
-      post({ type: 'log', level, fields: {}, text })
-    }
-  }
-}
-
-const logger: Logger = { debug: logAt('debug'), info: logAt('info'), warn: logAt('warn'), error: logAt('error') }
+const logger = threadLogger(start.logLevel, post)
 
 async function begin(): Promise<RunningMonitor | undefined> {
   try {

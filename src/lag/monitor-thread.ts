@@ -1,39 +1,40 @@
 /**
- * A monitor in a thread of its own, beside an application or the demo: its sampling takes no time from the consumers' loop, and whatever ends it (a fault, a
- * full heap) ends nothing else. The thread's program is monitor-program.ts.
+ * A monitor in a thread of its own: its sampling takes no time from whatever else the process does, its heap has the limits that suit it, and whatever ends it (a fault, a
+ * full heap) ends nothing else: it is started again, at the same address. The thread's program is monitor-program.ts.
  *
  *     startMonitorThread ─▶ starting ──started──▶ running ──stop()──▶ over
- *                              └──failed, exit──▶ an error           └──exit──▶ over, said in the log: nobody else is harmed
+ *                              │  ▲                  └──exit──▶ waiting ──stop()──▶ over
+ *                   the first: │  └──── after a while ────────────┘
+ *                              └──failed, exit──▶ an error
  */
 import { Worker as Thread } from 'node:worker_threads'
 import { SluiceError } from '../error.ts'
 import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
+import type { LoggedInThread, ThreadLogLevel } from '../seams/thread-logger.ts'
 import type { MonitorConf } from './monitor-conf.ts'
-
-export type LogLevel = keyof Logger
 
 /** `workerData` of the thread. */
 export interface MonitorThreadStart {
   readonly conf: MonitorConf
   readonly version: string
   /** Lines below it are not sent. */
-  readonly logLevel: LogLevel | 'silent'
+  readonly logLevel: ThreadLogLevel
 }
 
 export type FromMonitorThread =
   | { readonly type: 'started'; readonly url: string }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
-  | { readonly type: 'log'; readonly level: LogLevel; readonly fields: object; readonly text: string }
+  | LoggedInThread
 
 export interface MonitorThreadOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly version: string
   /** Default `info`. */
-  readonly logLevel?: LogLevel | 'silent' | undefined
-  /** Of the thread's heap; what is over it ends the monitor, and not the process. */
-  readonly memoryMb?: number
+  readonly logLevel?: ThreadLogLevel | undefined
+  /** Of the thread's heap; what is over it ends the thread, and not the process. Default: what Node gives to a process. */
+  readonly memoryMb?: number | undefined
 }
 
 export interface MonitorThread {
@@ -47,31 +48,117 @@ const program = import.meta.url.endsWith('.ts')
   ? new URL('./monitor-program.ts', import.meta.url)
   : new URL('./monitor-program.js', import.meta.url)
 
-const MEMORY_MB = 512
-/** See thread-host.ts: a full heap then ends its thread only. */
-const YOUNG_MB = 8
+/** For the heap of a monitor that runs beside something else. */
+export const MEMORY_BESIDE_MB = 512
+/**
+ * The young generation: three halves of 8 MB. V8, left to itself, gives it 134 MB when a sample brings a hundred thousand partitions, and 3 of them are in use. What one
+ * collection moves out of it must fit into the 16 MB that Node adds to a full heap for the way out, or the process ends with the thread.
+ */
+const YOUNG_MB = 24
 const STOP_WITHIN_MS = 3000
+const FIRST_WAIT_MS = 1000
+const LONGEST_WAIT_MS = 60_000
+/** One that ran for this long is started again as if for the first time. */
+const STEADY_MS = 600_000
 
 /** Resolves when it answers. @throws SluiceError with the code that `startMonitor` has: SLUICE_STORE_IN_USE, SLUICE_MONITOR_ADDRESS, SLUICE_CONFIG … */
 export async function startMonitorThread(conf: MonitorConf, options: MonitorThreadOptions): Promise<MonitorThread> {
-  const { logger, clock, version, logLevel = 'info', memoryMb = MEMORY_MB } = options
+  const first = await startThread(conf, options)
+  const keeper = new MonitorKeeper(first, { ...conf, port: Number(new URL(first.url).port) }, options)
+  return { url: first.url, stop: () => keeper.stop() }
+}
+
+/** Starts the monitor again whenever its thread has ended. */
+class MonitorKeeper {
+  readonly #conf: MonitorConf
+  readonly #options: MonitorThreadOptions
+  readonly #stopping = new AbortController()
+  readonly #keeping: Promise<void>
+
+  constructor(first: RunningThread, conf: MonitorConf, options: MonitorThreadOptions) {
+    this.#conf = conf
+    this.#options = options
+    this.#keeping = this.#keep(first)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#keeping
+  }
+
+  async #keep(first: RunningThread): Promise<void> {
+    const { clock, logger } = this.#options
+    const { signal } = this.#stopping
+    let thread: RunningThread | undefined = first
+    let waitMs = FIRST_WAIT_MS
+    while (!signal.aborted) {
+      const began = clock.monotonic()
+      const why = thread && (await endOf(thread, signal))
+      if (signal.aborted) break
+      if (clock.monotonic() - began >= STEADY_MS) waitMs = FIRST_WAIT_MS
+      if (why !== undefined)
+        logger.error(
+          {},
+          `the monitor has ended: ${why}. It is started again in ${waitMs / 1000} s; nothing else is touched`,
+        )
+      await clock.sleep(waitMs, signal)
+      waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)
+      thread = signal.aborted ? undefined : await this.#startAgain(waitMs)
+    }
+    await thread?.stop()
+  }
+
+  async #startAgain(nextWaitMs: number): Promise<RunningThread | undefined> {
+    const { logger } = this.#options
+    try {
+      const thread = await startThread(this.#conf, this.#options)
+      logger.info({ url: thread.url }, `the monitor is at ${thread.url} again`)
+      return thread
+    } catch (error) {
+      const { message } = error as Error
+      logger.error({}, `the monitor cannot be started again: ${message}. The next try is in ${nextWaitMs / 1000} s`)
+      return undefined
+    }
+  }
+}
+
+interface RunningThread extends MonitorThread {
+  /** Resolves with the reason when it has ended, stopped or not. */
+  readonly over: Promise<string>
+}
+
+/** Resolves with undefined when the signal aborts first. */
+async function endOf({ over }: RunningThread, signal: AbortSignal): Promise<string | undefined> {
+  const aborted = Promise.withResolvers<undefined>()
+  const abort = () => aborted.resolve(undefined)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([over, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+async function startThread(conf: MonitorConf, options: MonitorThreadOptions): Promise<RunningThread> {
+  const { logger, clock, version, logLevel = 'info', memoryMb } = options
   const workerData: MonitorThreadStart = { conf, version, logLevel }
   const thread = new Thread(program, {
     workerData,
     name: 'monitor',
     execArgv: [],
-    resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: YOUNG_MB },
+    resourceLimits: {
+      ...(memoryMb === undefined ? {} : { maxOldGenerationSizeMb: memoryMb }),
+      maxYoungGenerationSizeMb: YOUNG_MB,
+    },
   })
   const started = Promise.withResolvers<string>()
-  const over = Promise.withResolvers<void>()
+  const over = Promise.withResolvers<string>()
   let cause: Error | undefined
-  let state: 'starting' | 'running' | 'stopping' = 'starting'
   thread.on('message', (message: FromMonitorThread) => {
     switch (message.type) {
       case 'log':
         return logger[message.level](message.fields, message.text)
       case 'started':
-        state = 'running'
         return started.resolve(message.url)
       case 'failed':
         return started.reject(new SluiceError(message.code, message.message))
@@ -82,15 +169,12 @@ export async function startMonitorThread(conf: MonitorConf, options: MonitorThre
   thread.on('error', (error: unknown) => (cause = error as Error))
   thread.on('exit', (code) => {
     const why = cause?.message ?? `its thread ended with exit code ${code}`
-    if (state === 'starting')
-      started.reject(new SluiceError('SLUICE_MONITOR_ENDED', `the monitor did not start: ${why}`))
-    if (state === 'running') {
-      logger.error({ error: cause?.stack ?? why }, `the monitor has ended: ${why}. Everything else goes on without it`)
-    }
-    over.resolve()
+    if (cause) logger.debug({ error: cause.stack ?? why }, 'what ended the thread of the monitor')
+    // Without effect on one that has started.
+    started.reject(new SluiceError('SLUICE_MONITOR_ENDED', `the monitor did not start: ${why}`))
+    over.resolve(why)
   })
   const stop = async () => {
-    state = 'stopping'
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
     thread.postMessage('stop')
     const timer = clock.setTimer(STOP_WITHIN_MS, () => void thread.terminate())
@@ -98,7 +182,7 @@ export async function startMonitorThread(conf: MonitorConf, options: MonitorThre
     timer.cancel()
   }
   try {
-    return { url: await started.promise, stop }
+    return { url: await started.promise, over: over.promise, stop }
   } catch (error) {
     await stop()
     throw error

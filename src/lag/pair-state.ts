@@ -3,7 +3,7 @@
  * Fed with what was seen; judges nothing.
  */
 import type { Judgement } from './judgement.ts'
-import { type Commit, CommitWindow, SampleWindow } from './window.ts'
+import { type Commit, CommitWindow, SampleWindow, type WindowPlace } from './window.ts'
 
 export interface PairSettings {
   readonly intervals: number
@@ -18,6 +18,8 @@ const GAP_KEPT = 0.8
 export class PairState {
   readonly topic: string
   readonly partition: number
+  /** Where both windows are. */
+  readonly place: WindowPlace
   readonly samples: SampleWindow
   readonly commits: CommitWindow
   /** The last commit that was seen, also when there was no log end to go with it. */
@@ -40,11 +42,21 @@ export class PairState {
       }
     | undefined
 
-  constructor(topic: string, partition: number, { intervals, minDistanceMs }: PairSettings) {
+  /** Numbers that its place must have room for. */
+  static doubles(intervals: number): number {
+    return SampleWindow.doubles(intervals) + CommitWindow.doubles(intervals)
+  }
+
+  constructor(topic: string, partition: number, { intervals, minDistanceMs }: PairSettings, place: WindowPlace) {
     this.topic = topic
     this.partition = partition
-    this.samples = new SampleWindow(intervals)
-    this.commits = new CommitWindow(intervals, minDistanceMs)
+    this.place = place
+    const { block, start } = place
+    this.samples = new SampleWindow(intervals, place)
+    this.commits = new CommitWindow(intervals, minDistanceMs, {
+      block,
+      start: start + SampleWindow.doubles(intervals),
+    })
   }
 
   /** Since when the commit has not moved although there was work. */

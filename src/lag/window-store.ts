@@ -85,7 +85,7 @@ export function restoreGroup(state: ClusterState, groupId: string, data: string)
   for (const [topic, commits] of stored.outside)
     group.outside.set(topic, commits === 'moves' ? commits : new Map(commits))
   for (const [topic, partition, committed, movedAt, lagSince, workGapMs, samples, commits] of stored.pairs) {
-    const pair = state.ensurePair(group, topic, partition)
+    const pair = state.ensurePair(group, topic, partition, stored.pairs.length)
     if (!pair) continue
     pair.committed = committed ?? undefined
     pair.movedAt = movedAt ?? undefined

@@ -27,69 +27,100 @@ export function lagOf({ committed, end }: { committed: number; end: number }): n
   return Math.max(0, end - committed)
 }
 
+/** Where the numbers of one partition are: `doubles` of them, from `start` on. */
+export interface WindowPlace {
+  readonly block: Float64Array
+  readonly start: number
+}
+
+/** Places of a block at most. */
+const MOST_PLACES = 256
+
 /**
- * The newest rows of numbers, in one array of doubles: a hundred thousand windows must not be a million objects. A plain array holds them within the heap; a typed one of
- * this size would cost more than it holds.
+ * Places for the windows of a group's partitions, all of one size, in blocks outside the heap. A hundred thousand windows are then neither a million objects nor a part of
+ * what the garbage collector looks through and lets grow by half.
  */
+export class WindowSpace {
+  readonly #doubles: number
+  readonly #free: WindowPlace[] = []
+  #places = 0
+
+  /** @param doubles numbers of a place */
+  constructor(doubles: number) {
+    this.#doubles = doubles
+  }
+
+  get bytes(): number {
+    return this.#places * this.#doubles * Float64Array.BYTES_PER_ELEMENT
+  }
+
+  /** @param expected how many will be taken, as far as is known: they come to lie in one block */
+  take(expected = 1): WindowPlace {
+    if (this.#free.length === 0) this.#addBlock(Math.min(MOST_PLACES, Math.max(expected, this.#places)))
+    return this.#free.pop()!
+  }
+
+  giveBack(place: WindowPlace): void {
+    this.#free.push(place)
+  }
+
+  #addBlock(places: number): void {
+    const block = new Float64Array(places * this.#doubles)
+    for (let index = places - 1; index >= 0; index--) this.#free.push({ block, start: index * this.#doubles })
+    this.#places += places
+  }
+}
+
+/** The newest rows of numbers: a ring of `capacity` rows from `start` on. */
 abstract class NumberRing {
   /** Rows. */
   readonly capacity: number
   readonly #width: number
-  #values: number[] = []
+  protected readonly values: Float64Array
+  readonly #start: number
   #first = 0
   length = 0
 
-  constructor(capacity: number, width: number) {
+  constructor(capacity: number, width: number, { block, start }: WindowPlace) {
     this.capacity = capacity
     this.#width = width
-  }
-
-  get bytes(): number {
-    return this.#values.length * 8
+    this.values = block
+    this.#start = start
   }
 
   /** The place of a new row's first number in `values`; the oldest row makes room for it. */
   protected add(): number {
-    const slots = this.#values.length / this.#width
-    if (this.length === slots && slots < this.capacity) this.#grow(Math.min(this.capacity, Math.max(4, slots * 2)))
-    const room = this.#values.length / this.#width
-    const slot = (this.#first + this.length) % room
-    if (this.length === room) this.#first = (this.#first + 1) % room
+    const row = (this.#first + this.length) % this.capacity
+    if (this.length === this.capacity) this.#first = (this.#first + 1) % this.capacity
     else this.length++
-    return slot * this.#width
+    return this.#start + row * this.#width
   }
 
   /** The place of a row's first number: the `index` places after the oldest; negative counts from the newest (-1). undefined if there is none. */
   protected place(index: number): number | undefined {
     const place = index < 0 ? this.length + index : index
     if (place < 0 || place >= this.length) return undefined
-    return ((this.#first + place) % (this.#values.length / this.#width)) * this.#width
-  }
-
-  protected get values(): number[] {
-    return this.#values
+    return this.#start + ((this.#first + place) % this.capacity) * this.#width
   }
 
   clear(): void {
     this.#first = 0
     this.length = 0
   }
-
-  /**
-   * Only ever called when all rows are taken and `first` has not moved yet. Made of numbers from the beginning, so that the engine keeps them as plain doubles; copied, for
-   * an array that has grown has room to spare.
-   */
-  #grow(room: number): void {
-    const grown = [...this.#values]
-    while (grown.length < room * this.#width) grown.push(Number.NaN)
-    this.#values = grown.slice()
-  }
 }
+
+const SAMPLE_WIDTH = 3
+const COMMIT_WIDTH = 4
 
 /** The newest `capacity` samples. */
 export class SampleWindow extends NumberRing {
-  constructor(capacity: number) {
-    super(capacity, 3)
+  /** Numbers that it takes. */
+  static doubles(capacity: number): number {
+    return capacity * SAMPLE_WIDTH
+  }
+
+  constructor(capacity: number, place: WindowPlace) {
+    super(capacity, SAMPLE_WIDTH, place)
   }
 
   push(at: number, committed: number, end: number): void {
@@ -121,8 +152,12 @@ export class SampleWindow extends NumberRing {
 export class CommitWindow extends NumberRing {
   readonly #minDistanceMs: number
 
-  constructor(intervals: number, minDistanceMs = 0) {
-    super(intervals, 4)
+  static doubles(intervals: number): number {
+    return intervals * COMMIT_WIDTH
+  }
+
+  constructor(intervals: number, minDistanceMs: number, place: WindowPlace) {
+    super(intervals, COMMIT_WIDTH, place)
     this.#minDistanceMs = minDistanceMs
   }
 

@@ -1,11 +1,12 @@
 /** bench/lag.ts, in small: that it still runs, and measures something. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { benchLag } from '../../bench/lag.ts'
+import { benchLag, sourceProgram } from '../../bench/lag.ts'
 
 test('bench/lag.ts: small groups on the embedded broker, judged by a monitor of its own', async () => {
   const printed: string[] = []
   const result = await benchLag({
+    program: sourceProgram,
     groups: 25,
     partitions: 4,
     samples: 2,

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { duration, rate } from '../../src/lag/judgement.ts'
 import { forecastSeconds, judgeBySluice, mannKendall, type SluiceWindow } from '../../src/lag/sluice-rules.ts'
-import { SampleWindow, type Sample } from '../../src/lag/window.ts'
+import { SampleWindow, type Sample, type WindowPlace, WindowSpace } from '../../src/lag/window.ts'
 
 const settings = { allowedLag: 0, minimumSamples: 5, sampleIntervalMs: 10_000 }
 const START = 1_700_000_000_000
@@ -320,7 +320,7 @@ test('sample window: the newest samples are kept, oldest first, however many the
       fc.integer({ min: 1, max: 12 }),
       fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 40 }),
       (capacity, all) => {
-        const window = new SampleWindow(capacity)
+        const window = new SampleWindow(capacity, new WindowSpace(SampleWindow.doubles(capacity)).take())
         for (const [index, [committed, end]] of all.entries()) window.push(index, committed, end)
         const expected = all.map(([committed, end], at) => ({ at, committed, end })).slice(-capacity)
         assert.deepEqual(window.toArray(), expected)
@@ -328,6 +328,27 @@ test('sample window: the newest samples are kept, oldest first, however many the
         assert.equal(window.length, expected.length)
       },
     ),
+  )
+})
+
+test('window space: every place has its own numbers, and one that was given back is taken again', () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.constant('give back'), fc.integer({ min: 1, max: 300 }))), (steps) => {
+      const space = new WindowSpace(4)
+      const taken: WindowPlace[] = []
+      let most = 0
+      for (const step of steps) {
+        if (step === 'give back') {
+          const place = taken.shift()
+          if (place) space.giveBack(place)
+        } else taken.push(space.take(step as number))
+        most = Math.max(most, taken.length)
+      }
+      for (const [index, { block, start }] of taken.entries()) block.fill(index, start, start + 4)
+      for (const [index, { block, start }] of taken.entries())
+        assert.deepEqual([...block.subarray(start, start + 4)], [index, index, index, index])
+      assert.ok(space.bytes <= most * 256 * 32, 'a block is made only where no place is free')
+    }),
   )
 })
 

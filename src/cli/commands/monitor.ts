@@ -1,5 +1,4 @@
 /** `sluice monitor`: watches the groups of one or many clusters until SIGTERM or SIGINT, and answers over HTTP. */
-import { setFlagsFromString } from 'node:v8'
 import { Command } from 'commander'
 import type { MonitorConf } from '../../lag/monitor-conf.ts'
 import { CommandError, UsageError } from '../exit.ts'
@@ -17,12 +16,6 @@ interface MonitorOptions extends ConnectionOptions {
   readonly logLevel: LogLevel
   readonly logFormat: 'text' | 'json'
 }
-
-/**
- * How much the heap may grow between two collections. What a sample brings is garbage ten seconds later, and V8, left to itself, lets several samples of it pile up: with
- * a hundred thousand partitions that doubles the memory, and saves little time.
- */
-const HEAP_GROWING_PERCENT = 50
 
 export function monitorCommand(): Command {
   const command = withConnection(new Command('monitor'))
@@ -47,18 +40,13 @@ async function monitor(file: string | undefined, options: MonitorOptions): Promi
       print(`${name}: ${String(properties['bootstrap.servers'])}, rules of ${ruleSet}`)
     return void process.stderr.write(`${file ?? 'the command line'} is sound\n`)
   }
-  const [{ startMonitor }, { systemSeams }, { systemDisk }, logger] = await Promise.all([
-    import('../../lag/start-monitor.ts'),
-    import('../../client/seams.ts'),
-    import('../../seams/disk.ts'),
+  const [{ startMonitorThread }, { systemClock: clock }, logger] = await Promise.all([
+    import('../../lag/monitor-thread.ts'),
+    import('../../seams/clock.ts'),
     createLogger(options.logLevel, options.logFormat),
   ])
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`)
-  const running = await startMonitor(conf, {
-    seams: systemSeams({ logger }),
-    disk: systemDisk,
-    version: options.version,
-  })
+  const { version, logLevel } = options
+  const running = await startMonitorThread(conf, { clock, logger, version, logLevel })
   const over = Promise.withResolvers<void>()
   const isOver = onTermination(() => over.resolve())
   print(`The monitor is at ${running.url}`)

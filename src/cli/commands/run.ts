@@ -190,12 +190,12 @@ async function watchLag(
   { clock, logger }: ClientSeams,
 ): Promise<MonitorThread | undefined> {
   if (!address) return undefined
-  const [{ applicationMonitorConf }, { startMonitorThread }] = await Promise.all([
+  const [{ applicationMonitorConf }, { MEMORY_BESIDE_MB, startMonitorThread }] = await Promise.all([
     import('../application-monitor.ts'),
     import('../../lag/monitor-thread.ts'),
   ])
   const conf = applicationMonitorConf(applications, { address, store })
-  const running = await startMonitorThread(conf, { clock, logger, version, logLevel })
+  const running = await startMonitorThread(conf, { clock, logger, version, logLevel, memoryMb: MEMORY_BESIDE_MB })
   logger.info({ url: running.url }, `the monitor of their lag is at ${running.url}`)
   return running
 }

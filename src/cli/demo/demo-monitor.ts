@@ -5,7 +5,7 @@
 import type { ApplicationConf } from '../../app/conf.ts'
 import type { ClientSeams } from '../../client/seams.ts'
 import type { Overview } from '../../lag/api-types.ts'
-import { type MonitorThread, startMonitorThread } from '../../lag/monitor-thread.ts'
+import { MEMORY_BESIDE_MB, type MonitorThread, startMonitorThread } from '../../lag/monitor-thread.ts'
 import { IN_MEMORY } from '../../lag/store.ts'
 import { applicationMonitorConf } from '../application-monitor.ts'
 import type { HttpAddress } from '../http-address.ts'
@@ -53,7 +53,10 @@ export class DemoMonitor {
     const { clock, logger } = seams
     try {
       const conf = applicationMonitorConf(applications, { address, store: IN_MEMORY, cluster })
-      return new DemoMonitor(await startMonitorThread(conf, { clock, logger, version, logLevel: 'error' }), seams)
+      return new DemoMonitor(
+        await startMonitorThread(conf, { clock, logger, version, logLevel: 'error', memoryMb: MEMORY_BESIDE_MB }),
+        seams,
+      )
     } catch (error) {
       logger.warn({}, `the demo goes on without its monitor: ${(error as Error).message}`)
       return undefined
