@@ -13,11 +13,14 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const sources = join(root, 'src', 'dashboard')
 const modules = join(root, 'node_modules')
 
+/** What the page imports of other folders, other than types: what design.md lets it. */
+const shared = ['seams/browser.ts', 'lag/sentences.ts'].map((one) => join(root, 'src', one))
+
 /** Of all that the page is made of: its sources, this file, and the exact versions of what is built in. */
 function nameOfSources(): string {
   const hash = createHash('sha256')
   const files = globSync('**/*.*', { cwd: sources }).sort()
-  for (const file of [...files.map((one) => join(sources, one)), fileURLToPath(import.meta.url)])
+  for (const file of [...files.map((one) => join(sources, one)), ...shared, fileURLToPath(import.meta.url)])
     hash.update(`${file}\n`).update(readFileSync(file))
   hash.update(readFileSync(join(root, 'package.json')))
   return hash.digest('hex').slice(0, 16)

@@ -21,8 +21,8 @@ const arrows: Record<string, readonly string[]> = {
   formats: ['protocol/records'],
   app: ['client', 'formats', 'sinks', 'protocol'],
   lag: ['client', 'protocol'],
-  // The page knows the monitor by its HTTP answers: their shapes, and nothing else of it.
-  dashboard: ['lag/api-types.ts'],
+  // The page knows the monitor by its HTTP answers: their shapes and the words for them, and nothing else of it.
+  dashboard: ['lag/api-types.ts', 'lag/sentences.ts'],
   testing: ['broker', 'sinks', 'protocol'],
   cli: ['app', 'lag', 'broker', 'client', 'sinks', 'protocol'],
   'index.ts': ['app', 'client', 'formats', 'sinks', 'protocol/records'],

@@ -5,6 +5,7 @@
  * Times are milliseconds since 1970, lags are records, rates are records a second. `null` is "not known", never zero.
  */
 import type { RuleName } from './judgement.ts'
+import type { Sentence } from './sentences.ts'
 import type { GroupStatus, PartitionStatus } from './status.ts'
 
 /** `GET /api/v1/settings`: what this monitor can be asked for. */
@@ -95,6 +96,8 @@ export interface GroupDetail extends GroupSummary {
   /** Worst first. */
   readonly partitionList: readonly PartitionSummary[]
   readonly memberList: readonly Member[]
+  /** The evidence, to be put into the reader's language. */
+  readonly sentences: readonly Sentence[]
   readonly marks: readonly Mark[]
 }
 
@@ -111,12 +114,16 @@ export interface Mark {
   readonly at: number
   readonly kind: 'rebalance' | 'status' | 'topic-recreated' | 'log-end-regressed' | 'offsets-reset'
   readonly text: string
+  /** The same, to be put into the reader's language; not with marks of a store that knew none. */
+  readonly sentences?: readonly Sentence[] | undefined
 }
 
 export interface Evidence {
   readonly status: PartitionStatus
   readonly rule: RuleName
   readonly text: string
+  /** The same, to be put into the reader's language. */
+  readonly sentences: readonly Sentence[]
   readonly from: number | null
   readonly to: number | null
   readonly samples: number

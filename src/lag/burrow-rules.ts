@@ -2,7 +2,8 @@
  * The rule set `burrow`: Burrow's own rules, in its order, with its statuses (linkedin/Burrow, core/internal/evaluator/caching.go at ced55ba).
  * Pure. What Burrow gets wrong it gets wrong here too: Sluice's own rules are in sluice-rules.ts.
  */
-import { count, duration, type Judgement, records, type RuleName } from './judgement.ts'
+import { type Judgement, RuleJudgement, type RuleName } from './judgement.ts'
+import type { SentenceName } from './sentences.ts'
 import type { PartitionStatus } from './status.ts'
 import type { Commit } from './window.ts'
 
@@ -27,69 +28,33 @@ export interface BurrowSettings {
 export function judgeByBurrow(window: BurrowWindow, settings: BurrowSettings): Judgement {
   const { commits, intervals } = window
   const complete = commits.length / intervals
-  const said = (status: PartitionStatus, rule: RuleName, evidence: string): Judgement => ({
-    status,
-    rule,
-    evidence,
-    from: commits[0]?.timestamp ?? null,
-    to: commits.at(-1)?.timestamp ?? null,
-    samples: commits.length,
-    complete,
-  })
   const last = commits.at(-1)
-  if (!last) return said('OK', 'no-commit', 'No commit of the group on this partition has been seen.')
-  if (complete < settings.minimumComplete) {
-    return said('OK', 'window-too-short', `Only ${commits.length} of ${intervals} commits have been seen.`)
-  }
-  const { currentLag } = window
-  if (currentLag <= settings.allowedLag) {
-    return said(
-      'OK',
-      'within-allowed-lag',
-      `The lag is ${records(currentLag)}, at most ${count(settings.allowedLag)} are allowed.`,
-    )
-  }
+  const seen = { from: commits[0]?.timestamp ?? null, to: last?.timestamp ?? null, samples: commits.length, complete }
+  const said = (status: PartitionStatus, rule: RuleName, name: SentenceName, values: Record<string, number>) =>
+    new RuleJudgement(status, rule, [{ name, values: { commits: commits.length, ...values } }], seen)
+  if (!last) return said('OK', 'no-commit', 'burrow.no-commit', {})
+  if (complete < settings.minimumComplete)
+    return said('OK', 'window-too-short', 'burrow.too-few-commits', { intervals })
+  const { currentLag: lag } = window
+  const { allowedLag: allowed } = settings
+  if (lag <= allowed) return said('OK', 'within-allowed-lag', 'burrow.allowed', { lag, allowed })
   const nowMs = Math.floor(settings.now / 1000) * 1000
   if (hasStopped(commits, nowMs) && !wasRecentlyAtEnd(last, window.ends)) {
-    const silentMs = nowMs - last.timestamp
-    const spanMs = last.timestamp - commits[0]!.timestamp
-    return said(
-      'STOP',
-      'stopped',
-      `The last commit was ${duration(silentMs)} ago; the ${commits.length} before it came within ${duration(spanMs)}. ${records(currentLag)} wait.`,
-    )
+    const [silent, span] = [nowMs - last.timestamp, last.timestamp - commits[0]!.timestamp]
+    return said('STOP', 'stopped', 'burrow.stopped', { silent, span, lag })
   }
+  const committed = last.offset
   const rewind = rewindIndex(commits)
   if (rewind > 0 && !hasRecovered(commits, rewind)) {
-    const [before, after] = [commits[rewind - 1]!.offset, commits[rewind]!.offset]
-    return said(
-      'REWIND',
-      'rewound',
-      `The committed offset went back from ${count(before)} to ${count(after)} and stands at ${count(last.offset)}.`,
-    )
+    const [from, to] = [commits[rewind - 1]!.offset, commits[rewind]!.offset]
+    return said('REWIND', 'rewound', 'burrow.went-back', { from, to, committed })
   }
-  if (commits.some(({ lag }) => lag !== null && lag <= settings.allowedLag)) {
-    return said('OK', 'lag-was-allowed', `One of the last ${commits.length} commits left no more lag than is allowed.`)
-  }
-  if (commits.every(({ offset }) => offset === last.offset)) {
-    return said(
-      'STALL',
-      'stalled',
-      `${commits.length} commits in a row are of the same offset ${count(last.offset)}, and ${records(currentLag)} wait.`,
-    )
-  }
-  if (neverFell(commits)) {
-    return said(
-      'WARN',
-      'falling-behind',
-      `Over ${commits.length} commits the lag never fell; it is ${records(currentLag)}.`,
-    )
-  }
-  return said(
-    'OK',
-    'lag-fell',
-    `The lag is ${records(currentLag)} and fell at least once within ${commits.length} commits.`,
-  )
+  if (commits.some((commit) => commit.lag !== null && commit.lag <= allowed))
+    return said('OK', 'lag-was-allowed', 'burrow.was-allowed', {})
+  if (commits.every(({ offset }) => offset === committed))
+    return said('STALL', 'stalled', 'burrow.same-offset', { committed, lag })
+  if (neverFell(commits)) return said('WARN', 'falling-behind', 'burrow.never-fell', { lag })
+  return said('OK', 'lag-fell', 'burrow.fell', { lag })
 }
 
 function hasStopped(commits: readonly Commit[], nowMs: number): boolean {

@@ -157,7 +157,7 @@ export class ClusterState {
       this.#forgetTopic(seen.topic)
       for (const group of this.groups.values()) {
         if (group.topics.has(seen.topic)) {
-          group.mark({ at, kind: 'topic-recreated', text: `The topic ${seen.topic} was deleted and created anew.` })
+          group.mark(at, 'topic-recreated', { name: 'mark.recreated', values: { topic: seen.topic } })
           for (const pair of group.topics.get(seen.topic)!.values()) pair.forgetPast()
         }
       }
@@ -178,11 +178,7 @@ export class ClusterState {
       const pair = group.pair(topic, partition)
       if (!pair) continue
       pair.forgetPast()
-      group.mark({
-        at,
-        kind: 'log-end-regressed',
-        text: `The log of ${topic}-${partition} was cut back to offset ${end}.`,
-      })
+      group.mark(at, 'log-end-regressed', { name: 'mark.cut-back', values: { topic, partition, end } })
     }
   }
 

@@ -2,8 +2,9 @@
 import type { GroupDescription, GroupMember } from '../client/admin/index.ts'
 import type { Mark } from './api-types.ts'
 import type { SampledGroup, SampledPartitions } from './cluster-sample.ts'
-import type { Judgement } from './judgement.ts'
+import { inEnglish, type Judgement } from './judgement.ts'
 import { type PairSettings, PairState } from './pair-state.ts'
+import type { Sentence } from './sentences.ts'
 import type { Owner } from './sluice-rules.ts'
 import type { GroupStatus } from './status.ts'
 import { WindowSpace } from './window.ts'
@@ -93,7 +94,7 @@ export class GroupState {
 
   observe(at: number, { state, type, protocolType, coordinator, description }: SampledGroup): void {
     if (this.state !== undefined && state !== undefined && this.state !== state && isRebalancing(state)) {
-      this.mark({ at, kind: 'rebalance', text: `The group rebalances (${state}).` })
+      this.mark(at, 'rebalance', { name: 'mark.rebalances', values: { state } })
     }
     this.state = state ?? description?.state
     this.type = type ?? description?.type
@@ -136,9 +137,9 @@ export class GroupState {
     return member ? { memberId: member.memberId, clientId: member.clientId, host: member.host } : 'nobody'
   }
 
-  mark(mark: Mark): void {
+  mark(at: number, kind: Mark['kind'], ...sentences: readonly Sentence[]): void {
     if (this.marks.length === MOST_MARKS) this.marks.shift()
-    this.marks.push(mark)
+    this.marks.push({ at, kind, text: inEnglish(sentences), sentences })
   }
 
   pushTrend(totalLag: number): void {
@@ -147,13 +148,12 @@ export class GroupState {
   }
 
   /** @returns whether it changed */
-  setStatus(at: number, status: GroupStatus, evidence: string | null): boolean {
+  setStatus(at: number, status: GroupStatus, evidence: readonly Sentence[]): boolean {
     if (this.status === status) return false
     const before = this.status
     this.status = status
     this.since = at
-    if (before !== 'UNKNOWN')
-      this.mark({ at, kind: 'status', text: `${before} to ${status}${evidence ? `: ${evidence}` : ''}` })
+    if (before !== 'UNKNOWN') this.mark(at, 'status', { name: 'mark.status', values: { before, status } }, ...evidence)
     return before !== 'UNKNOWN'
   }
 
@@ -166,14 +166,8 @@ export class GroupState {
         assigned.add(topic)
       }
     }
-    if (this.description && haveMoved(this.#owners, owners)) {
-      const { length } = description.members
-      this.mark({
-        at,
-        kind: 'rebalance',
-        text: `Partitions were assigned anew, to ${length} ${length === 1 ? 'member' : 'members'}.`,
-      })
-    }
+    if (this.description && haveMoved(this.#owners, owners))
+      this.mark(at, 'rebalance', { name: 'mark.assigned', values: { members: description.members.length } })
     this.description = description
     this.#owners = owners
     this.#assigned = description.state === 'Stable' && assigned.size > 0 ? assigned : undefined

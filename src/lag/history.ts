@@ -4,8 +4,9 @@
  */
 import type { GroupHistory, HistoryPoint, Mark, PartitionHistory } from './api-types.ts'
 import type { GroupState } from './group-state.ts'
+import type { Sentence } from './sentences.ts'
 import { groupStatuses, partitionStatuses, worstFirst, type PartitionStatus } from './status.ts'
-import { COARSE_MS, type Store, type Tier } from './store.ts'
+import { COARSE_MS, type MarkRow, type Store, type Tier } from './store.ts'
 
 /** As it is stored: [status, totalLag, maxLag, lagSeconds, read, written, members, partitions] */
 type StoredPoint = [
@@ -145,8 +146,17 @@ export function groupHistory(
     })
     for (const one of partitions) addRow(rows, one, points.length)
   }
-  const marks = store.marks(cluster, group, from, to) as Mark[]
+  const marks = store.marks(cluster, group, from, to).map(markOf)
   return { cluster, group, from, to, stepMs, points, partitions: wholeRows(rows.values(), points.length), marks }
+}
+
+export function storedMark({ at, kind, text, sentences }: Mark): MarkRow {
+  return { at, kind, text, sentences: sentences ? JSON.stringify(sentences) : null }
+}
+
+function markOf({ at, kind, text, sentences }: MarkRow): Mark {
+  const mark = { at, kind: kind as Mark['kind'], text }
+  return sentences === null ? mark : { ...mark, sentences: JSON.parse(sentences) as readonly Sentence[] }
 }
 
 type Row = { topic: string; partition: number; lag: (number | null)[]; status: (PartitionStatus | null)[] }

@@ -6,9 +6,10 @@ import { judgeByBurrow } from './burrow-rules.ts'
 import type { ClusterSample } from './cluster-sample.ts'
 import type { Applied, ClusterState } from './cluster-state.ts'
 import type { GroupState } from './group-state.ts'
-import type { Judgement } from './judgement.ts'
+import { inEnglish, type Judgement } from './judgement.ts'
 import type { LogState } from './log-state.ts'
 import type { PairState } from './pair-state.ts'
+import type { Sentence } from './sentences.ts'
 import { judgeBySluice, paceOf, type SluiceWindow } from './sluice-rules.ts'
 import { groupStatusOf, partitionStatuses, worstOf, type GroupStatus } from './status.ts'
 import { lagOf, type SampleWindow } from './window.ts'
@@ -91,7 +92,7 @@ function judgeGroup(state: ClusterState, group: GroupState, at: number, settings
   group.forecastSeconds = group.totalLag === 0 ? 0 : group.totalLag !== null && gain > 0 ? group.totalLag / gain : null
   if (group.totalLag !== null) group.pushTrend(group.totalLag)
   group.version++
-  group.setStatus(at, worstOf(statuses), worst?.evidence ?? null)
+  group.setStatus(at, worstOf(statuses), worst?.sentences ?? [])
 }
 
 /** By status, then by lag. */
@@ -154,6 +155,8 @@ function judgePair(group: GroupState, pair: PairState, log: LogState, at: number
   return judgeBySluice(sluiceWindow(group, pair, log, peeked?.records, settings), { ...settings, allowedLag })
 }
 
+const everything = [{ name: 'everything-read', values: {} }] as const satisfies readonly Sentence[]
+
 /**
  * What is said of nearly every partition nearly always, of the window as it stands: one object for as long as it holds, for a hundred thousand new ones with each sample
  * are a lot to clear away.
@@ -173,8 +176,12 @@ class EverythingRead implements Judgement {
     return 'within-allowed-lag' as const
   }
 
+  get sentences() {
+    return everything
+  }
+
   get evidence() {
-    return 'Every record is read.'
+    return inEnglish(everything)
   }
 
   get from() {

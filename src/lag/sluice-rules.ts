@@ -5,7 +5,8 @@
  * the partition, at what a transaction holds back, and at how long the group usually takes between two commits while there is work.
  * The rules are tried in the order of this file; the first that matches decides.
  */
-import { count, duration, type Judgement, rate, records, type RuleName } from './judgement.ts'
+import { type Judgement, RuleJudgement, type RuleName } from './judgement.ts'
+import type { Sentence } from './sentences.ts'
 import type { PartitionStatus } from './status.ts'
 import { lagOf, type Sample } from './window.ts'
 
@@ -57,29 +58,25 @@ export function currentLag({ samples, unreadRecords, logStart }: SluiceWindow): 
 
 export function judgeBySluice(window: SluiceWindow, settings: SluiceSettings): Judgement {
   const { samples, capacity } = window
-  const said: Say = (status, rule, evidence) => ({
-    status,
-    rule,
-    evidence,
+  const last = samples.at(-1)
+  const seen = {
     from: samples[0]?.at ?? null,
-    to: samples.at(-1)?.at ?? null,
+    to: last?.at ?? null,
     samples: samples.length,
     complete: samples.length / capacity,
-  })
-  const last = samples.at(-1)
+  }
+  const said: Say = (status, rule, ...sentences) => new RuleJudgement(status, rule, sentences, seen)
   const lag = currentLag(window)
-  if (!last || lag === null)
-    return said('OK', 'no-commit', 'The group has committed nothing on this partition: there is no lag to judge.')
-  const behind = withTime(records(lag), window.lagSeconds)
+  if (!last || lag === null) return said('OK', 'no-commit', { name: 'nothing-committed', values: {} })
+  const behind = { lag, lagSeconds: window.lagSeconds }
   if (lag <= settings.allowedLag) return withinAllowed(window, settings, lag, said)
   const held = heldBack(window, last, said)
   if (held) return held
   if (samples.length < settings.minimumSamples) {
-    return said(
-      'OK',
-      'window-too-short',
-      `${behind} wait; ${samples.length} of ${settings.minimumSamples} samples that a judgement needs have been taken.`,
-    )
+    return said('OK', 'window-too-short', {
+      name: 'too-few-samples',
+      values: { ...behind, samples: samples.length, needed: settings.minimumSamples },
+    })
   }
   return (
     rewound(window, behind, said) ??
@@ -89,27 +86,19 @@ export function judgeBySluice(window: SluiceWindow, settings: SluiceSettings): J
   )
 }
 
-type Say = (status: PartitionStatus, rule: RuleName, evidence: string) => Judgement
+type Say = (status: PartitionStatus, rule: RuleName, ...sentences: readonly Sentence[]) => Judgement
 
-function withTime(text: string, lagSeconds: number | null): string {
-  return lagSeconds === null ? text : `${text} (${duration(lagSeconds * 1000)})`
+interface Behind {
+  readonly lag: number
+  readonly lagSeconds: number | null
 }
 
 function withinAllowed(window: SluiceWindow, settings: SluiceSettings, lag: number, said: Say): Judgement {
-  const last = window.samples.at(-1)!
-  if (lag === 0 && lagOf(last) > 0 && window.unreadRecords === 0) {
-    return said(
-      'OK',
-      'only-markers',
-      `Every record is read: the ${count(lagOf(last))} offsets up to the end are transaction markers.`,
-    )
-  }
-  const allowed = settings.allowedLag === 0 ? 'none is' : `${count(settings.allowedLag)} are`
-  return said(
-    'OK',
-    'within-allowed-lag',
-    lag === 0 ? 'Every record is read.' : `${records(lag)} wait, and ${allowed} allowed.`,
-  )
+  const offsets = lagOf(window.samples.at(-1)!)
+  if (lag === 0 && offsets > 0 && window.unreadRecords === 0)
+    return said('OK', 'only-markers', { name: 'only-markers', values: { offsets } })
+  if (lag === 0) return said('OK', 'within-allowed-lag', { name: 'everything-read', values: {} })
+  return said('OK', 'within-allowed-lag', { name: 'allowed', values: { lag, allowed: settings.allowedLag } })
 }
 
 /** A reader of committed records cannot pass the last stable offset. Committed exactly there, it waits for the transaction, not for itself. */
@@ -121,33 +110,35 @@ function heldBack(
   const end = highWatermark ?? last.end
   if (lastStable === undefined || lastStable >= end || last.committed !== lastStable) return undefined
   const since = samples.find(({ committed }) => committed === lastStable)!.at
-  const heldMs = last.at - since
   const whole = samples.length > 1 && samples[0]!.committed === lastStable
-  return said(
-    whole ? 'WARN' : 'OK',
-    'open-transaction',
-    `The group has read up to offset ${count(lastStable)}, where an open transaction begins, for ${duration(heldMs)}; ` +
-      `${count(end - lastStable)} offsets behind it wait for that producer to commit or abort.`,
-  )
+  return said(whole ? 'WARN' : 'OK', 'open-transaction', {
+    name: 'open-transaction',
+    values: { offset: lastStable, held: last.at - since, waiting: end - lastStable },
+  })
 }
 
-function rewound({ samples }: SluiceWindow, behind: string, said: Say): Judgement | undefined {
+function rewound({ samples }: SluiceWindow, behind: Behind, said: Say): Judgement | undefined {
   const at = samples.findIndex((sample, index) => index > 0 && sample.committed < samples[index - 1]!.committed)
   if (at < 1) return undefined
   const before = samples[at - 1]!.committed
   if (samples.slice(at).some(({ committed }) => committed >= before)) return undefined
   const { committed, at: when } = samples[at]!
   const last = samples.at(-1)!
-  return said(
-    'REWIND',
-    'rewound',
-    `${duration(last.at - when)} ago the committed offset went back by ${records(before - committed)}, from ${count(before)} to ${count(committed)}; ` +
-      `it stands at ${count(last.committed)}, and ${behind} wait.`,
-  )
+  return said('REWIND', 'rewound', {
+    name: 'went-back',
+    values: {
+      ago: last.at - when,
+      by: before - committed,
+      from: before,
+      to: committed,
+      committed: last.committed,
+      ...behind,
+    },
+  })
 }
 
 /** The commit stands still although there is work: for longer than the window, and for longer than this group usually takes. */
-function stuck(window: SluiceWindow, settings: SluiceSettings, behind: string, said: Say): Judgement | undefined {
+function stuck(window: SluiceWindow, settings: SluiceSettings, behind: Behind, said: Say): Judgement | undefined {
   const { samples, stuckSince, owner, workGapMs } = window
   const last = samples.at(-1)!
   if (stuckSince === undefined) return undefined
@@ -165,57 +156,52 @@ function stuck(window: SluiceWindow, settings: SluiceSettings, behind: string, s
   if (stuckMs < patienceMs && !isWholeWindow) return undefined
   const since = samples.find(({ at }) => at >= stuckSince) ?? last
   const grown = last.end - since.end
-  const producers = grown > 0 ? `while ${records(grown)} more were written` : 'and nothing more was written'
-  const stands = `The commit has stood at ${count(last.committed)} for ${duration(stuckMs)} ${producers}; ${behind} wait.`
-  if (typeof owner === 'object') {
-    return said('STALL', 'stalled', `${stands} ${memberName(owner)} is assigned the partition and does not get on.`)
+  const stands: Sentence = {
+    name: grown > 0 ? 'stands-while-written' : 'stands-in-silence',
+    values: { committed: last.committed, stuck: stuckMs, written: grown, ...behind },
   }
-  const who =
-    owner === 'unknown'
-      ? 'Who is assigned it is not known.'
-      : window.groupState && window.groupState !== 'Empty'
-        ? `No member is assigned it (the group is ${window.groupState}).`
-        : 'The group has no members.'
-  return said('STOP', 'stopped', `${stands} ${who}`)
+  if (typeof owner === 'object') return said('STALL', 'stalled', stands, idle(owner))
+  return said('STOP', 'stopped', stands, withoutOwner(window))
 }
 
-function memberName({ clientId, host, memberId }: Exclude<Owner, string>): string {
-  return `${clientId || memberId} on ${host.replace(/^\//, '')}`
+function idle({ clientId, host, memberId }: Exclude<Owner, string>): Sentence {
+  return { name: 'owner-idle', values: { client: clientId || memberId, host: host.replace(/^\//, '') } }
+}
+
+function withoutOwner({ owner, groupState }: SluiceWindow): Sentence {
+  if (owner === 'unknown') return { name: 'owner-unknown', values: {} }
+  if (groupState && groupState !== 'Empty') return { name: 'no-owner', values: { state: groupState } }
+  return { name: 'no-members', values: {} }
 }
 
 function lost({ logStart }: SluiceWindow, last: Sample, said: Say): Judgement | undefined {
   if (logStart === undefined || last.committed >= logStart) return undefined
-  return said(
-    'WARN',
-    'records-lost',
-    `${records(logStart - last.committed)} were deleted before the group read them: it stands at ${count(last.committed)}, the log begins at ${count(logStart)}.`,
-  )
+  return said('WARN', 'records-lost', {
+    name: 'deleted-unread',
+    values: { lost: logStart - last.committed, committed: last.committed, start: logStart },
+  })
 }
 
 /** By Mann and Kendall's test, which no single good or bad sample can sway: does the lag rise? */
-function trend(window: SluiceWindow, settings: SluiceSettings, behind: string, said: Say): Judgement {
+function trend(window: SluiceWindow, settings: SluiceSettings, behind: Behind, said: Say): Judgement {
   const { samples, lagSeconds } = window
   const lags = samples.map(lagOf)
   const [first, last] = [lags[0]!, lags.at(-1)!]
   const pace = paceOf(samples)
-  const paces = pace ? ` It reads ${rate(pace.read)}, producers write ${rate(pace.written)}.` : ''
+  const paces: Sentence[] = pace ? [{ name: 'paces', values: { ...pace } }] : []
   const isBehind = lagSeconds === null || lagSeconds * 1000 > 2 * settings.sampleIntervalMs
   const always = lags.every((lag) => lag > settings.allowedLag)
   const score = mannKendall(lags)
   if (isBehind && always && last > first && score > SIGNIFICANT) {
-    const spanMs = samples.at(-1)!.at - samples[0]!.at
-    return said(
-      'WARN',
-      'falling-behind',
-      `The lag rose from ${records(first)} to ${records(last)} within ${duration(spanMs)}: ${behind} wait.${paces}`,
-    )
+    const span = samples.at(-1)!.at - samples[0]!.at
+    return said('WARN', 'falling-behind', { name: 'lag-rose', values: { first, last, span, ...behind } }, ...paces)
   }
   if (always && last < first && score < -SIGNIFICANT) {
     const seconds = forecastSeconds(samples)
-    const when = seconds === null ? '' : ` At this pace it has caught up in ${duration(seconds * 1000)}.`
-    return said('OK', 'catching-up', `${behind} wait, fewer than the ${count(first)} before.${paces}${when}`)
+    const forecast: Sentence[] = seconds === null ? [] : [{ name: 'forecast', values: { left: seconds * 1000 } }]
+    return said('OK', 'catching-up', { name: 'lag-falls', values: { first, ...behind } }, ...paces, ...forecast)
   }
-  return said('OK', 'keeping-pace', `${behind} wait, and the lag does not grow.${paces}`)
+  return said('OK', 'keeping-pace', { name: 'lag-stays', values: { ...behind } }, ...paces)
 }
 
 /** One-sided, one in a hundred. */

@@ -3,9 +3,10 @@
  * minute) and the history that is due. Small steps, as SQLite works in the monitor's own thread.
  */
 import type { Logger } from '../seams/logger.ts'
+import type { Mark } from './api-types.ts'
 import type { ClusterMonitor, Sampled } from './cluster-monitor.ts'
 import type { GroupState } from './group-state.ts'
-import { pointOf, rollUp } from './history.ts'
+import { pointOf, rollUp, storedMark } from './history.ts'
 import { atOnce } from './slices.ts'
 import { COARSE_MS, type Store } from './store.ts'
 import { restoreGroup, restoreTopic, storedGroup, storedTopic } from './window-store.ts'
@@ -136,9 +137,9 @@ export class StoreKeeper {
     this.#saveMarks(cluster, group.groupId, group.marks)
   }
 
-  #saveMarks(cluster: string, group: string, marks: readonly { at: number; kind: string; text: string }[]): void {
+  #saveMarks(cluster: string, group: string, marks: readonly Mark[]): void {
     const savedUpTo = this.#markedAt.get(group) ?? 0
-    for (const { at, kind, text } of marks) if (at > savedUpTo) this.#store.addMark(cluster, group, at, kind, text)
+    for (const mark of marks) if (mark.at > savedUpTo) this.#store.addMark(cluster, group, storedMark(mark))
     this.#markedAt.set(group, Math.max(savedUpTo, marks.at(-1)?.at ?? 0))
   }
 

@@ -53,7 +53,7 @@ export class StoreInUseError extends SluiceError {
 export type Tier = 'raw' | 'coarse'
 const tiers: Readonly<Record<Tier, number>> = { raw: 0, coarse: 1 }
 
-const VERSION = 1
+const VERSION = 2
 const PAGE_BYTES = 4096
 const LEAST_BYTES = 1024 * 1024
 /** SQLite's own codes, without what the extended ones add. */
@@ -63,11 +63,24 @@ const schema = `
 CREATE TABLE series (id INTEGER PRIMARY KEY, cluster TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (cluster, name));
 CREATE TABLE point (series INTEGER NOT NULL, tier INTEGER NOT NULL, at INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (series, tier, at)) WITHOUT ROWID;
 CREATE INDEX point_age ON point (tier, at);
-CREATE TABLE mark (series INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE mark (series INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, sentences TEXT);
 CREATE INDEX mark_of ON mark (series, at);
 CREATE TABLE kept (kind TEXT NOT NULL, cluster TEXT NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, data TEXT NOT NULL, PRIMARY KEY (kind, cluster, name)) WITHOUT ROWID;
 PRAGMA user_version = ${VERSION};
 `
+
+/** From each version to the next. */
+const migrations: Readonly<Record<number, string>> = {
+  1: 'ALTER TABLE mark ADD COLUMN sentences TEXT; PRAGMA user_version = 2;',
+}
+
+export interface MarkRow {
+  readonly at: number
+  readonly kind: string
+  readonly text: string
+  /** As JSON; null for those of a store that knew none. */
+  readonly sentences: string | null
+}
 
 export interface KeptRow {
   readonly name: string
@@ -160,8 +173,8 @@ export class Store {
     this.#run('INSERT OR REPLACE INTO point VALUES (?, ?, ?, ?)', this.#seriesOf(cluster, name), tiers[tier], at, data)
   }
 
-  addMark(cluster: string, name: string, at: number, kind: string, text: string): void {
-    this.#run('INSERT INTO mark VALUES (?, ?, ?, ?)', this.#seriesOf(cluster, name), at, kind, text)
+  addMark(cluster: string, name: string, { at, kind, text, sentences }: MarkRow): void {
+    this.#run('INSERT INTO mark VALUES (?, ?, ?, ?, ?)', this.#seriesOf(cluster, name), at, kind, text, sentences)
   }
 
   /** Oldest first. */
@@ -170,9 +183,9 @@ export class Store {
     return this.#all(sql, this.#known(cluster, name), tiers[tier], from, to) as { at: number; data: string }[]
   }
 
-  marks(cluster: string, name: string, from: number, to: number): { at: number; kind: string; text: string }[] {
-    const sql = 'SELECT at, kind, text FROM mark WHERE series = ? AND at >= ? AND at <= ? ORDER BY at'
-    return this.#all(sql, this.#known(cluster, name), from, to) as { at: number; kind: string; text: string }[]
+  marks(cluster: string, name: string, from: number, to: number): MarkRow[] {
+    const sql = 'SELECT at, kind, text, sentences FROM mark WHERE series = ? AND at >= ? AND at <= ? ORDER BY at'
+    return this.#all(sql, this.#known(cluster, name), from, to) as unknown as MarkRow[]
   }
 
   keep(kind: string, cluster: string, name: string, at: number, data: string): void {
@@ -253,7 +266,7 @@ export class Store {
     return row?.id ?? -1
   }
 
-  #run(sql: string, ...values: (string | number)[]): void {
+  #run(sql: string, ...values: (string | number | null)[]): void {
     this.#prepared(sql).run(...values)
   }
 
@@ -302,7 +315,8 @@ function begin({ path, maxBytes }: StoreSettings): DatabaseSync {
     database.exec(`PRAGMA page_size = ${PAGE_BYTES}; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;`)
     database.exec(`PRAGMA max_page_count = ${Math.ceil(Math.max(maxBytes, LEAST_BYTES) / PAGE_BYTES)};`)
     database.exec('PRAGMA journal_size_limit = 16777216;')
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+    let { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+    for (; migrations[version] !== undefined; version++) database.exec(`BEGIN; ${migrations[version]} COMMIT;`)
     if (version === 0) database.exec(`BEGIN; ${schema} COMMIT;`)
     else if (version !== VERSION) throw new UnknownStoreError(`it is of version ${version}, and ${VERSION} is known`)
     const [check] = database.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[]

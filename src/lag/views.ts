@@ -11,7 +11,7 @@ import type {
 } from './api-types.ts'
 import type { ClusterMonitor } from './cluster-monitor.ts'
 import type { GroupState } from './group-state.ts'
-import type { Judgement } from './judgement.ts'
+import { type Judgement, RuleJudgement } from './judgement.ts'
 import type { LogState, TopicState } from './log-state.ts'
 import type { PairState } from './pair-state.ts'
 import { forecastSeconds, paceOf } from './sluice-rules.ts'
@@ -106,6 +106,7 @@ export function groupDetail(monitor: ClusterMonitor, group: GroupState): GroupDe
         })),
       }),
     ),
+    sentences: group.worst?.sentences ?? [],
     marks: [...group.marks],
   }
 }
@@ -143,6 +144,7 @@ export function partitionSummary(monitor: ClusterMonitor, group: GroupState, pai
       status: judgement.status,
       rule: judgement.rule,
       text: judgement.evidence,
+      sentences: judgement.sentences,
       from: judgement.from,
       to: judgement.to,
       samples: judgement.samples,
@@ -150,15 +152,12 @@ export function partitionSummary(monitor: ClusterMonitor, group: GroupState, pai
   }
 }
 
-const notJudged: Judgement = {
-  status: 'OK',
-  rule: 'window-too-short',
-  evidence: 'Not judged yet.',
+const notJudged: Judgement = new RuleJudgement('OK', 'window-too-short', [{ name: 'not-judged', values: {} }], {
   from: null,
   to: null,
   samples: 0,
   complete: 0,
-}
+})
 
 export function partitionDetail(monitor: ClusterMonitor, group: GroupState, pair: PairState): PartitionDetail {
   const topic = monitor.state.topics.get(pair.topic)

@@ -92,3 +92,19 @@ test('address: the language and the colours that were chosen stay chosen', async
   assert.equal(await page.evaluate('document.documentElement.lang'), 'ko')
   assert.equal(await page.evaluate('document.documentElement.dataset.theme'), 'dark')
 })
+
+test('address: the evidence and what happened are said in the language of the page, numbers in the locale of the reader', async (t) => {
+  const watched = await watchBroker(t, { topics: { orders: 3, clicks: 1 } })
+  await fill(watched)
+  const url = `${watched.url}/?view=group&cluster=${CLUSTER}&group=shipping&last=15m`
+  const evidence = async (locale: string) => {
+    const { page } = await openPage(t, browser, url, { locale })
+    await page.locator('[data-status=ERROR] .evidence').waitFor()
+    return page.locator('.evidence').innerText()
+  }
+  assert.match(
+    await evidence('en-GB'),
+    /^The commit has stood at 1?\d\d for \d+s.*; \d+ records.* wait\. The group has no members\.$/,
+  )
+  assert.match(await evidence('ko-KR'), /^커밋이 \d+초째 1?\d\d에 멈춰 .* 그룹에 멤버가 없습니다\.$/)
+})

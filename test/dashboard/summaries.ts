@@ -35,6 +35,7 @@ export function detailOf(group: string, over: Partial<GroupDetail> = {}): GroupD
     assignor: null,
     partitionList: [],
     memberList: [],
+    sentences: [],
     marks: [],
     ...over,
   }

@@ -113,7 +113,7 @@ test('burrow rules: a judgement names a rule, says something, and changes nothin
         minimumComplete: 0,
       })
       assert.deepEqual(commits, before)
-      assert.match(judgement.evidence, /^[A-Z0-9].*\.$/)
+      assert.match(judgement.evidence, /^[A-Z0-9][^{}]*\.$/)
       assert.ok(judgement.complete > 0 && judgement.complete <= 1)
       if (judgement.status !== 'OK') assert.ok(lag > 0)
     }),

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { duration, rate } from '../../src/lag/judgement.ts'
+import { inWords } from '../../src/lag/sentences.ts'
 import { forecastSeconds, judgeBySluice, mannKendall, type SluiceWindow } from '../../src/lag/sluice-rules.ts'
 import { SampleWindow, type Sample, type WindowPlace, WindowSpace } from '../../src/lag/window.ts'
 
@@ -222,11 +223,15 @@ const cases: readonly {
   },
 ]
 
+const plain = { number: String, duration: String, rate: String, status: String }
+
 for (const { name, window, allowedLag = 0, status, rule, says } of cases) {
   test(`sluice rules: ${name}`, () => {
     const judgement = judgeBySluice(window, { ...settings, allowedLag })
     assert.deepEqual([judgement.status, judgement.rule], [status, rule], judgement.evidence)
     assert.match(judgement.evidence, says)
+    for (const language of ['en', 'ko'] as const)
+      for (const sentence of judgement.sentences) assert.doesNotMatch(inWords(sentence, language, plain), /[{}]/)
   })
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import * as fc from 'fast-check'
 import { groupHistory, worstPoint } from '../../src/lag/history.ts'
@@ -146,6 +147,29 @@ test('store: a file that is no store, or a broken one, is set aside and said', a
   const second = await openStore(t, { path }, logger)
   assert.equal(second.store.setAside, `${path}.corrupt-2`)
   assert.equal((await systemDisk.readFile(`${path}.corrupt-1`)).toString().slice(0, 14), 'not a database')
+})
+
+test('store: a file of before has its history, and marks without sentences', async (t) => {
+  const { store, path, close } = await openStore(t)
+  const sentences = [{ name: 'mark.rebalances', values: { state: 'PreparingRebalance' } }]
+  const mark = { at: START, kind: 'rebalance', text: 'The group rebalances.', sentences: JSON.stringify(sentences) }
+  store.writing(() => {
+    store.addMark('local', 'g', mark)
+    store.addPoint('local', 'g', 'raw', START, '[]')
+  })
+  close()
+  const file = new DatabaseSync(path)
+  file.exec('ALTER TABLE mark DROP COLUMN sentences; PRAGMA user_version = 1')
+  file.close()
+  const again = await openStore(t, { path })
+  assert.equal(again.store.setAside, undefined)
+  assert.equal(again.store.points('local', 'g', 'raw', 0, START).length, 1)
+  again.store.writing(() => again.store.addMark('local', 'g', { ...mark, at: START + 1 }))
+  const before = { at: START, kind: 'rebalance', text: mark.text }
+  assert.deepEqual(groupHistory(again.store, 'local', 'g', START + 1, START + 1, START).marks, [
+    { ...before, at: START + 1, sentences },
+  ])
+  assert.deepEqual({ ...again.store.marks('local', 'g', START, START)[0] }, { ...before, sentences: null })
 })
 
 test('store: a full file makes room by giving up its oldest points, and never grows', async (t) => {

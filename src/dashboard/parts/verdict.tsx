@@ -1,13 +1,15 @@
 /** How something stands, by which rule, and the evidence in a sentence. */
 import type { GroupSummary, PartitionSummary } from '../../lag/api-types.ts'
+import type { Sentence } from '../../lag/sentences.ts'
 import type { MessageKey } from '../messages.ts'
 import { usePage } from '../page.ts'
+import { Sentences } from './sentences.tsx'
 import { lookOf, StatusMark } from './status-mark.tsx'
 
 interface VerdictProps {
   readonly status: GroupSummary['status'] | PartitionSummary['status']
   readonly rule: GroupSummary['rule']
-  readonly evidence: string | null
+  readonly evidence: readonly Sentence[]
   readonly since?: number | null | undefined
   readonly children?: preact.ComponentChildren
 }
@@ -26,7 +28,11 @@ export function Verdict({ status, rule, evidence, since, children }: VerdictProp
           <small class="quiet">{t('group.rule', { rule })}</small>
         </p>
       )}
-      {evidence !== null && <p lang="en">{evidence}</p>}
+      {evidence.length > 0 && (
+        <p class="evidence">
+          <Sentences all={evidence} />
+        </p>
+      )}
       {children}
     </section>
   )

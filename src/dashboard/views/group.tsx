@@ -64,7 +64,7 @@ function Standing({ detail }: { detail: GroupDetail }) {
         ? t('group.noForecast')
         : formats.duration(forecastSeconds)
   return (
-    <Verdict status={detail.status} rule={detail.rule} evidence={detail.evidence} since={detail.since}>
+    <Verdict status={detail.status} rule={detail.rule} evidence={detail.sentences} since={detail.since}>
       <Facts
         facts={[
           [t('column.lag'), formats.number(totalLag)],

@@ -43,7 +43,7 @@ function Detail({ detail }: { detail: PartitionDetail }) {
   const { cluster, topic, evidence, owner } = detail
   return (
     <>
-      <Verdict status={detail.status} rule={evidence.rule} evidence={evidence.text}>
+      <Verdict status={detail.status} rule={evidence.rule} evidence={evidence.sentences}>
         <Facts
           facts={[
             [t('column.lag'), formats.number(detail.lag)],

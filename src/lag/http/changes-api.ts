@@ -41,7 +41,7 @@ export const changeEndpoints: readonly ChangeEndpoint[] = [
     changed({ state }, groupId, at, partitions) {
       const group = state.groups.get(groupId)
       for (const { topic, partition } of partitions) group?.pair(topic, partition)?.forgetPast()
-      group?.mark({ at, kind: 'offsets-reset', text: `Offsets of ${partitions.length} partitions were set.` })
+      group?.mark(at, 'offsets-reset', { name: 'mark.offsets-set', values: { partitions: partitions.length } })
     },
   },
   {

@@ -20,6 +20,7 @@ import type {
   TopicDetail,
   TopicSummary,
 } from '../api-types.ts'
+import { type Sentence, type SentenceName, sentences } from '../sentences.ts'
 import { groupStatuses, partitionStatuses } from '../status.ts'
 
 const time = z.int().describe('Milliseconds since 1970.')
@@ -49,6 +50,15 @@ const rule = z.enum([
   'keeping-pace',
   'lag-fell',
 ])
+
+const sentenceList = z
+  .array(
+    z.strictObject({
+      name: z.enum(Object.keys(sentences) as [SentenceName, ...SentenceName[]]),
+      values: z.record(z.string(), z.union([z.string(), z.number(), z.null()])),
+    }) satisfies z.ZodType<Sentence>,
+  )
+  .describe('The same, sentence by sentence: which one, and the numbers in it, to be put into another language.')
 
 export const settingsSchema = z.strictObject({
   version: z.string(),
@@ -138,6 +148,7 @@ export const partitionSummarySchema = z.strictObject({
     status: partitionStatus,
     rule,
     text: z.string(),
+    sentences: sentenceList,
     from: nullable.time,
     to: nullable.time,
     samples: z.int(),
@@ -148,6 +159,7 @@ const markSchema = z.strictObject({
   at: time,
   kind: z.enum(['rebalance', 'status', 'topic-recreated', 'log-end-regressed', 'offsets-reset']),
   text: z.string(),
+  sentences: sentenceList.optional(),
 }) satisfies z.ZodType<Mark>
 
 export const groupDetailSchema = groupSummarySchema.extend({
@@ -163,6 +175,7 @@ export const groupDetailSchema = groupSummarySchema.extend({
       assignment: z.array(z.strictObject({ topic: z.string(), partitions: z.array(z.int()) })),
     }),
   ),
+  sentences: sentenceList,
   marks: z.array(markSchema),
 }) satisfies z.ZodType<GroupDetail>
 
