@@ -1,6 +1,7 @@
 /** The page as a whole: reads the address, listens to what the view of it needs, and draws that view. */
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { MonitorSettings } from '../lag/api-types.ts'
+import { onceAFrame } from '../seams/browser.ts'
 import { type Address, readAddress, writeAddress } from './address.ts'
 import { formatsFor } from './format.ts'
 import { Live, type Scope } from './live.ts'
@@ -28,7 +29,8 @@ export function App() {
   const [address, setAddress] = useState(() => readAddress(location.search))
   const [language, setLanguage] = useState<Language>(() => remembered('language') ?? languageFor(navigator.languages))
   const [state, setState] = useState(live.state)
-  useEffect(() => live.subscribe(() => setState(live.state)), [])
+  // A sample may bring hundreds of events, one after the other: they are drawn together.
+  useEffect(() => live.subscribe(onceAFrame(() => setState(live.state))), [])
   useEffect(() => {
     const moved = () => setAddress(readAddress(location.search))
     addEventListener('popstate', moved)

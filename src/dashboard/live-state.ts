@@ -28,8 +28,8 @@ export interface LiveState {
   readonly groups: ReadonlyMap<string, GroupSummary>
   /** Groups of which the partitions are sent, by `groupKey`. */
   readonly watched: ReadonlyMap<string, Watched>
-  /** The newest change of a status, for those who cannot see it. */
-  readonly change: Extract<MonitorEvent, { type: 'status' }> | undefined
+  /** Status changes of the newest sample that had any, for those who cannot see them. */
+  readonly changes: readonly Extract<MonitorEvent, { type: 'status' }>[]
 }
 
 export const nothingYet: LiveState = {
@@ -40,7 +40,7 @@ export const nothingYet: LiveState = {
   clusters: new Map(),
   groups: new Map(),
   watched: new Map(),
-  change: undefined,
+  changes: [],
 }
 
 const MOST_POINTS = 720
@@ -60,7 +60,8 @@ export function applyEvent(state: LiveState, event: MonitorEvent, scope?: string
   if (event.type === 'overview') return withOverview(live, event, scope)
   if (event.type === 'sample') return withSample(live, event)
   if (event.type === 'group') return withGroup(live, event)
-  return { ...live, change: event }
+  const others = state.changes[0]?.at === event.at ? state.changes : []
+  return { ...live, changes: [...others, event] }
 }
 
 type EventOf<T extends MonitorEvent['type']> = Extract<MonitorEvent, { type: T }>

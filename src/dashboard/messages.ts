@@ -57,6 +57,7 @@ export const messages = {
   'status.STALL': ['Stalled', '정체'],
   'status.REWIND': ['Rewound', '되감김'],
   'status.change': ['{group}: {before} to {status}', '{group}: {before}에서 {status}'],
+  'status.otherChanges': ['Other groups that changed: {count}', '그 밖에 바뀐 그룹: {count}'],
   'status.since': ['since {time}', '{time}부터'],
 
   'overview.title': ['Consumer groups', '컨슈머 그룹'],

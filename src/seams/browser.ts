@@ -19,3 +19,19 @@ export function debounced<T extends readonly unknown[]>(delayMs: number, callbac
     timer = setTimeout(() => callback(...args), delayMs)
   }
 }
+
+/** A browser's; not among what Node knows. */
+declare const requestAnimationFrame: (callback: () => void) => number
+
+/** Calls once before the next picture is drawn, however often it is asked to; not while the page is out of sight. */
+export function onceAFrame(callback: () => void): () => void {
+  let isAsked = false
+  return () => {
+    if (isAsked) return
+    isAsked = true
+    requestAnimationFrame(() => {
+      isAsked = false
+      callback()
+    })
+  }
+}

@@ -42,6 +42,17 @@ test('live: a sample changes what it names, and takes away what is gone', () => 
   assert.ok(!state.groups.has(groupKey('local', 'b')))
 })
 
+test('live: status changes of one sample are told together, and those of the next in their place', () => {
+  const change = (at: number, group: string) =>
+    ({ type: 'status', at, cluster: 'local', group, before: 'OK', status: 'ERROR', evidence: null }) as const
+  const first = [change(20, 'a'), change(20, 'b')].reduce((state, one) => applyEvent(state, one), nothingYet)
+  assert.deepEqual(
+    first.changes.map(({ group }) => group),
+    ['a', 'b'],
+  )
+  assert.deepEqual(applyEvent(first, change(30, 'c')).changes, [change(30, 'c')])
+})
+
 test('live: a stream that breaks says since when, and is live again with the next event', () => {
   const lost = connectionLost(connectionLost(applyEvent(nothingYet, whole), 5), 9)
   assert.deepEqual([lost.connection, lost.lostAt, lost.groups.size], ['lost', 5, 3])
