@@ -36,6 +36,13 @@ export function App() {
     addEventListener('popstate', moved)
     return () => removeEventListener('popstate', moved)
   }, [])
+  // Before the first stream is opened: a page that is out of sight opens none.
+  useEffect(() => {
+    const look = () => (document.visibilityState === 'hidden' ? live.hide() : live.show())
+    look()
+    document.addEventListener('visibilitychange', look)
+    return () => document.removeEventListener('visibilitychange', look)
+  }, [])
   const scopes = scopesOf(address)
   useEffect(() => live.listen(scopes), [JSON.stringify(scopes)])
   const settings = useAsk<MonitorSettings>('api/v1/settings')

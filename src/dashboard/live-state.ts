@@ -17,9 +17,11 @@ export interface Watched {
 }
 
 export interface LiveState {
-  /** loading: nothing came yet. live. lost: the stream is broken since `lostAt`, and is tried again. */
-  readonly connection: 'loading' | 'live' | 'lost'
+  /** loading: nothing came yet. live. lost: the stream is broken since `lostAt`, and is tried again. paused: nothing is listened to while nobody looks. */
+  readonly connection: 'loading' | 'live' | 'lost' | 'paused'
   readonly lostAt: number | undefined
+  /** Samples until then may be missing, as nothing was listened to for a time; 0: none is. */
+  readonly missedUntil: number
   readonly version: string
   /** Of the monitor, with the newest event. */
   readonly now: number
@@ -35,6 +37,7 @@ export interface LiveState {
 export const nothingYet: LiveState = {
   connection: 'loading',
   lostAt: undefined,
+  missedUntil: 0,
   version: '',
   now: 0,
   clusters: new Map(),
@@ -57,7 +60,11 @@ export function partitionKey(topic: string, partition: number): string {
 /** @param scope the one cluster that the stream tells of; undefined: all */
 export function applyEvent(state: LiveState, event: MonitorEvent, scope?: string): LiveState {
   const live: LiveState = { ...state, connection: 'live', lostAt: undefined }
-  if (event.type === 'overview') return withOverview(live, event, scope)
+  if (event.type === 'overview') {
+    const wasCutOff = state.connection === 'lost' || state.connection === 'paused'
+    const missedUntil = wasCutOff ? event.overview.now : state.missedUntil
+    return withOverview({ ...live, missedUntil }, event, scope)
+  }
   if (event.type === 'sample') return withSample(live, event)
   if (event.type === 'group') return withGroup(live, event)
   const others = state.changes[0]?.at === event.at ? state.changes : []
@@ -92,6 +99,11 @@ function withGroup(state: LiveState, { detail }: EventOf<'group'>): LiveState {
 
 export function connectionLost(state: LiveState, at: number): LiveState {
   return state.connection === 'lost' ? state : { ...state, connection: 'lost', lostAt: at }
+}
+
+/** Nobody looks, and nothing is listened to. A connection that was lost stays so until something comes. */
+export function paused(state: LiveState): LiveState {
+  return state.connection === 'live' ? { ...state, connection: 'paused' } : state
 }
 
 function withPoint(points: readonly LivePoint[], detail: GroupDetail): readonly LivePoint[] {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import type { Consumer } from '../../src/client/consumer/index.ts'
+import { until } from '../support/until.ts'
 import { assertAccessible, openPage, screenshot, startChromium } from './chromium.ts'
 import { CLUSTER, fill, watchBroker, type WatchedBroker } from './watched-broker.ts'
 
@@ -141,4 +142,52 @@ test('live: a monitor that goes away is said, and the page goes on by itself whe
   await watched.restartMonitor()
   await page.locator('[data-connection=live]').waitFor()
   await page.getByRole('alert').waitFor({ state: 'detached' })
+})
+
+/** More than the connections that the browser has for one host. */
+const TABS = 8
+
+/** Pages of a headless browser are all seen; this one is told otherwise. */
+async function look(page: Page, state: 'hidden' | 'visible'): Promise<void> {
+  await page.evaluate(`
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => '${state}' })
+    document.dispatchEvent(new Event('visibilitychange'))
+  `)
+}
+
+test('live: of eight tabs the one that is seen is live, and another one is as soon as it is looked at', async (t) => {
+  const watched = await watchBroker(t, { topics: { orders: 3, clicks: 1 } })
+  await fill(watched)
+  const compared = `view=compare&cluster=${CLUSTER}&group=shipping&with-cluster=${CLUSTER}&with-group=billing&last=15m`
+  const { page: first } = await openPage(t, browser, `${watched.url}/?${compared}`)
+  const billing = first.getByRole('cell', { name: 'billing' })
+  await billing.waitFor()
+  const hidden: Page[] = []
+  let seen = first
+  while (hidden.length < TABS - 1) {
+    await look(seen, 'hidden')
+    hidden.push(seen)
+    seen = await first.context().newPage()
+    await seen.goto(watched.url)
+    await seen.locator('[data-connection=live]').waitFor()
+  }
+  await until(() => watched.openStreams() === 1, { what: 'the hidden tabs listen no more' })
+  await watched.commit('payments', 'clicks', [5])
+  await watched.admin.deleteGroups(['billing'])
+  await seen.getByRole('link', { name: 'payments' }).waitFor()
+  await seen.getByRole('link', { name: 'billing' }).waitFor({ state: 'detached' })
+  for (const page of hidden) {
+    assert.equal(await page.locator('[data-connection]').getAttribute('data-connection'), 'paused')
+    assert.equal(await page.getByRole('alert').count(), 0, 'a hidden tab is not cut off')
+  }
+  assert.equal(await billing.count(), 1, 'a hidden tab hears nothing')
+  await look(seen, 'hidden')
+  const filled = first.waitForRequest(/shipping\/history/)
+  await look(first, 'visible')
+  await billing.waitFor({ state: 'detached' })
+  await first.getByRole('cell', { name: 'shipping' }).waitFor()
+  await filled
+  await look(hidden[1]!, 'visible')
+  await hidden[1]!.getByRole('link', { name: 'payments' }).waitFor()
+  await until(() => watched.openStreams() === 3, { what: 'two groups are compared, and one tab has them all' })
 })

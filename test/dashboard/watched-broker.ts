@@ -1,10 +1,11 @@
 /** A monitor as `sluice monitor` starts it, over the embedded broker, with what the page's tests look at: groups that are well, behind, stopped, named oddly. */
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemSeams } from '../../src/client/index.ts'
 import type { GroupDetail, Overview } from '../../src/lag/api-types.ts'
 import { checkMonitorConf } from '../../src/lag/monitor-conf.ts'
-import { type RunningMonitor, startMonitor } from '../../src/lag/start-monitor.ts'
+import { type RunningMonitor, startMonitor, type StartMonitorOptions } from '../../src/lag/start-monitor.ts'
 import { systemDisk } from '../../src/seams/disk.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
 import { startBroker, type TestBroker } from '../../src/testing/index.ts'
@@ -18,6 +19,8 @@ export interface WatchedBroker extends Bench {
   stopMonitor(): Promise<void>
   restartMonitor(): Promise<void>
   readonly url: string
+  /** Event streams that are open now, of all pages. */
+  openStreams(): number
   overview(): Promise<Overview>
   group(name: string): Promise<GroupDetail>
   /** Waits until the monitor has seen so much of a group. */
@@ -60,7 +63,19 @@ export async function watchBroker(t: TestContext, { topics, ...options }: WatchO
     'the test',
   )
   const seams = systemSeams({ logger: silentLogger })
-  const opening = { seams, disk: systemDisk, version: '1.2.3' }
+  const streams = new Set<ServerResponse>()
+  const opening: StartMonitorOptions = {
+    seams,
+    disk: systemDisk,
+    version: '1.2.3',
+    extend({ server }) {
+      server.on('request', ({ url }, response) => {
+        if (!url?.startsWith('/api/v1/events')) return
+        streams.add(response)
+        response.on('close', () => streams.delete(response))
+      })
+    },
+  }
   let running: RunningMonitor | undefined = await startMonitor(conf, opening)
   const { url } = running
   const stopMonitor = async () => {
@@ -77,6 +92,7 @@ export async function watchBroker(t: TestContext, { topics, ...options }: WatchO
     ...bench,
     broker,
     url,
+    openStreams: () => streams.size,
     stopMonitor,
     async restartMonitor() {
       running = await startMonitor({ ...conf, port: Number(new URL(url).port) }, opening)

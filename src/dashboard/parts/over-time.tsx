@@ -6,7 +6,7 @@ import { groupKey, type Watched } from '../live-state.ts'
 import { type Asked, usePage, useAsk } from '../page.ts'
 import { type Series, seriesOf, spanOf } from '../series.ts'
 
-/** The history is asked for again after so long: what came in live is finer, but only from when the page was opened. */
+/** The history is asked for again after so long, and when samples were missed: what came in live is finer, but only from when the page was opened. */
 const REFRESH_MS = 300_000
 
 export interface OverTime {
@@ -25,7 +25,7 @@ export function useOverTime(cluster: string, group: string): OverTime {
   const asked = isFixed ? range : { from: epoch - range.lastMs, to: epoch + REFRESH_MS }
   const isReady = live.connection !== 'loading' && settings?.hasHistory === true
   const path = `${groupPath(cluster, group)}/history?from=${asked.from}&to=${asked.to}`
-  const history = useAsk<GroupHistory>(isReady ? path : undefined)
+  const history = useAsk<GroupHistory>(isReady ? path : undefined, live.missedUntil)
   const series = useMemo(
     () =>
       seriesOf(

@@ -92,7 +92,10 @@ function Both() {
 function Figures({ sides }: { sides: readonly OverTime[] }) {
   const page = usePage()
   const { t, formats } = page
-  const details = sides.flatMap(({ watched }) => watched?.detail ?? [])
+  // What is known of a group that has gone is not how it stands.
+  const details = sides
+    .flatMap(({ watched }) => watched?.detail ?? [])
+    .filter(({ cluster, group }) => page.live.groups.has(groupKey(cluster, group)))
   const number = (name: string, text: (detail: GroupDetail) => string) => ({ name, isNumber: true, cell: text })
   return (
     <section class="panel" aria-label={t('compare.figures')}>
