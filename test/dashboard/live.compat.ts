@@ -4,9 +4,11 @@ import { after, before, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Browser, Page } from 'playwright-core'
 import type { Consumer } from '../../src/client/consumer/index.ts'
+import { startBroker } from '../../src/testing/index.ts'
+import { startKafka } from '../compat/kafka.ts'
 import { until } from '../support/until.ts'
 import { assertAccessible, openPage, screenshot, startChromium } from './chromium.ts'
-import { CLUSTER, fill, watchBroker, type WatchedBroker } from './watched-broker.ts'
+import { type Cluster, CLUSTER, fill, watchBroker, watchCluster, type WatchedCluster } from './watched-broker.ts'
 
 let browser: Browser
 before(async () => {
@@ -21,7 +23,7 @@ const PRODUCE_EVERY_MS = 100
 const SLOW_RECORD_MS = 100
 
 /** Writes on and on, until the test ends. */
-function keepProducing(watched: WatchedBroker): void {
+function keepProducing(watched: WatchedCluster): void {
   const ending = new AbortController()
   const writing = (async () => {
     while (!ending.signal.aborted) {
@@ -42,7 +44,7 @@ class Reader {
   readonly #consumer: Consumer
   readonly #reading: Promise<void>
 
-  constructor(watched: WatchedBroker) {
+  constructor(watched: WatchedCluster) {
     this.#consumer = watched.consumer(GROUP, { 'max.poll.records': 500 })
     this.#consumer.subscribe(['orders'])
     this.#reading = this.#read()
@@ -68,36 +70,44 @@ class Reader {
   }
 }
 
-test('live: a consumer is slowed, stopped and started again: OK, Warning, Error, OK, on both views, without reloading', async (t) => {
-  const watched = await watchBroker(t, { topics: { orders: 1 } })
-  keepProducing(watched)
-  const first = new Reader(watched)
-  await watched.seen(GROUP, ({ members }) => members === 1, 'the consumer is in its group')
-  const overview = await openPage(t, browser, watched.url)
-  const group = await openPage(t, browser, `${watched.url}/?view=group&cluster=${CLUSTER}&group=${GROUP}&last=15m`)
-  await group.page.evaluate('globalThis.wasNotReloaded = true')
-  const shows = async (status: string, word: string) => {
-    await group.page.locator(`.verdict[data-status=${status}]`).waitFor()
-    await overview.page.locator('.groups .row', { hasText: GROUP }).getByText(word, { exact: true }).waitFor()
-  }
-  await shows('OK', 'OK')
-  first.isSlow = true
-  await shows('WARNING', 'Warning')
-  await group.page.getByText('It reads, and the lag rises.').waitFor()
-  await screenshot(group.page, 'live-warning-1280-light')
-  await first.stop()
-  await shows('ERROR', 'Error')
-  await group.page.getByText('No members: the group is empty.').waitFor()
-  const second = new Reader(watched)
-  await shows('OK', 'OK')
-  const events = group.page.locator('.events')
-  await events.getByText('WARNING to ERROR').waitFor()
-  await events.getByText('ERROR to OK').first().waitFor()
-  await screenshot(group.page, 'live-ok-again-1280-light')
-  assert.equal(await group.page.evaluate('globalThis.wasNotReloaded'), true)
-  assert.deepEqual([...overview.complaints, ...group.complaints], [])
-  await second.stop()
-})
+const clusters: Record<string, () => Promise<Cluster>> = {
+  'the embedded broker': startBroker,
+  'Apache Kafka': startKafka,
+}
+
+for (const [name, start] of Object.entries(clusters)) {
+  test(`live: over ${name} a consumer is slowed, stopped and started again: OK, Warning, Error, OK, on both views, without reloading`, async (t) => {
+    const watched = await watchCluster(t, await start())
+    await watched.admin.createTopics([{ name: 'orders', partitions: 1 }])
+    keepProducing(watched)
+    const first = new Reader(watched)
+    await watched.seen(GROUP, ({ members }) => members === 1, 'the consumer is in its group')
+    const overview = await openPage(t, browser, watched.url)
+    const group = await openPage(t, browser, `${watched.url}/?view=group&cluster=${CLUSTER}&group=${GROUP}&last=15m`)
+    await group.page.evaluate('globalThis.wasNotReloaded = true')
+    const shows = async (status: string, word: string) => {
+      await group.page.locator(`.verdict[data-status=${status}]`).waitFor()
+      await overview.page.locator('.groups .row', { hasText: GROUP }).getByText(word, { exact: true }).waitFor()
+    }
+    await shows('OK', 'OK')
+    first.isSlow = true
+    await shows('WARNING', 'Warning')
+    await group.page.getByText('It reads, and the lag rises.').waitFor()
+    await screenshot(group.page, 'live-warning-1280-light')
+    await first.stop()
+    await shows('ERROR', 'Error')
+    await group.page.getByText('No members: the group is empty.').waitFor()
+    const second = new Reader(watched)
+    await shows('OK', 'OK')
+    const events = group.page.locator('.events')
+    await events.getByText('WARNING to ERROR').waitFor()
+    await events.getByText('ERROR to OK').first().waitFor()
+    await screenshot(group.page, 'live-ok-again-1280-light')
+    assert.equal(await group.page.evaluate('globalThis.wasNotReloaded'), true)
+    assert.deepEqual([...overview.complaints, ...group.complaints], [])
+    await second.stop()
+  })
+}
 
 test('live: a cluster that goes away is said to be stale, since when and why, until it is back', async (t) => {
   const watched = await watchBroker(t, {

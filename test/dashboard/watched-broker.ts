@@ -1,4 +1,4 @@
-/** A monitor as `sluice monitor` starts it, over the embedded broker, with what the page's tests look at: groups that are well, behind, stopped, named oddly. */
+/** A monitor as `sluice monitor` starts it, over the embedded broker or another cluster, with what the page's tests look at: groups that are well, behind, stopped, named oddly. */
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -13,8 +13,7 @@ import { type Bench, benchOf } from '../lag/embedded.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
 
-export interface WatchedBroker extends Bench {
-  readonly broker: TestBroker
+export interface WatchedCluster extends Bench {
   /** Ends the monitor, and starts it again on the same address and store. */
   stopMonitor(): Promise<void>
   restartMonitor(): Promise<void>
@@ -28,21 +27,48 @@ export interface WatchedBroker extends Bench {
   commit(group: string, topic: string, offsets: readonly number[]): Promise<void>
 }
 
+export interface WatchedBroker extends WatchedCluster {
+  readonly broker: TestBroker
+}
+
+/** What is watched; stopped when the test ends. */
+export type Cluster = Pick<TestBroker, 'bootstrapServers' | 'stop'>
+
 export const CLUSTER = 'local'
 export const TOKEN = 'a-token-for-tests'
 export const KOREAN_GROUP = '주문 소비자/1 <b>&amp;'
 
 export interface WatchOptions {
-  readonly topics: Record<string, number>
   readonly allowChanges?: boolean
   readonly store?: 'none'
   readonly more?: Record<string, unknown>
   readonly clusters?: Record<string, unknown>
 }
 
-export async function watchBroker(t: TestContext, { topics, ...options }: WatchOptions): Promise<WatchedBroker> {
+export async function watchBroker(
+  t: TestContext,
+  { topics, ...options }: WatchOptions & { readonly topics: Record<string, number> },
+): Promise<WatchedBroker> {
   const broker = await startBroker({ topics })
-  const bench = benchOf(t, broker.bootstrapServers)
+  return { ...(await watchCluster(t, broker, options)), broker }
+}
+
+export async function watchCluster(
+  t: TestContext,
+  cluster: Cluster,
+  options: WatchOptions = {},
+): Promise<WatchedCluster> {
+  const bench = benchOf(t, cluster.bootstrapServers)
+  let running: RunningMonitor | undefined
+  const stopMonitor = async () => {
+    await running?.stop()
+    running = undefined
+  }
+  // Clients first, then the monitor, then the cluster: `benchOf` stops in the opposite order.
+  t.after(async () => {
+    await stopMonitor()
+    await cluster.stop()
+  })
   const directory = await temporaryDirectory(t)
   const conf = checkMonitorConf(
     {
@@ -52,7 +78,7 @@ export async function watchBroker(t: TestContext, { topics, ...options }: WatchO
       ...(options.allowChanges ? { 'allow.changes': true, token: TOKEN } : {}),
       clusters: {
         [CLUSTER]: {
-          'bootstrap.servers': broker.bootstrapServers,
+          'bootstrap.servers': cluster.bootstrapServers,
           'sample.interval.ms': 250,
           'members.interval.ms': 1000,
           ...options.more,
@@ -76,21 +102,11 @@ export async function watchBroker(t: TestContext, { topics, ...options }: WatchO
       })
     },
   }
-  let running: RunningMonitor | undefined = await startMonitor(conf, opening)
+  running = await startMonitor(conf, opening)
   const { url } = running
-  const stopMonitor = async () => {
-    await running?.stop()
-    running = undefined
-  }
-  // Clients first, then the monitor, then the broker: `benchOf` stops in the opposite order.
-  t.after(async () => {
-    await stopMonitor()
-    await broker.stop()
-  })
   const json = async <T>(path: string) => (await (await fetch(`${url}${path}`)).json()) as T
-  const watched: WatchedBroker = {
+  const watched: WatchedCluster = {
     ...bench,
-    broker,
     url,
     openStreams: () => streams.size,
     stopMonitor,
