@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../support/until.ts'
+import { ensureInstalled } from './debian.ts'
 import { freePort } from './kafka.ts'
 import type { OldKafka } from './zookeeper-kafka.ts'
 
@@ -15,19 +16,8 @@ export interface Burrow {
 }
 
 function ensureBurrow(): void {
-  if (spawnSync('Burrow', ['--help']).error === undefined) return
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'burrow'],
-  ]) {
-    spawnSync('apt-get', args, { stdio: 'ignore', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
-  }
-  const { error } = spawnSync('Burrow', ['--help'])
-  if (error) {
-    throw new Error('Burrow is missing and could not be installed: apt-get install burrow, then run this again', {
-      cause: error,
-    })
-  }
+  const isThere = () => spawnSync('Burrow', ['--help']).error === undefined
+  ensureInstalled({ name: 'Burrow', packages: ['burrow'], isThere })
 }
 
 /** Its cluster is called `local`; log ends are polled and answers are made anew each second. */

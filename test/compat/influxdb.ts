@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
+import { ensureInstalled } from './debian.ts'
 import { freePort } from './kafka.ts'
 
 export interface InfluxDb {
@@ -23,17 +24,8 @@ export interface InfluxDb {
 }
 
 function ensureInfluxDb(): void {
-  if (spawnSync('influxd', ['version']).status === 0) return
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'influxdb'],
-  ]) {
-    spawnSync('apt-get', args, { stdio: 'ignore', env })
-  }
-  if (spawnSync('influxd', ['version']).status !== 0) {
-    throw new Error('influxd is missing and could not be installed: apt-get install influxdb, then run this again')
-  }
+  const isThere = () => spawnSync('influxd', ['version']).status === 0
+  ensureInstalled({ name: 'influxd', packages: ['influxdb'], isThere })
 }
 
 export async function startInfluxDb(t: TestContext): Promise<InfluxDb> {

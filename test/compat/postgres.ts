@@ -2,7 +2,7 @@
  * A real PostgreSQL 15 for a test: Debian's package (installed with apt-get when it is missing), data in a temporary folder, a free port of
  * 127.0.0.1, a password. It can be killed with all its processes and started again.
  */
-import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { until } from '../support/until.ts'
+import { ensureInstalled } from './debian.ts'
 
 const bin = '/usr/lib/postgresql/15/bin'
 /** What a URL must escape, and nothing that may ever be seen in a message. */
@@ -180,19 +181,17 @@ function asPostgres([command, ...args]: string[]): ChildProcess {
 }
 
 function ensurePostgres(): void {
-  if (existsSync(join(bin, 'postgres'))) return
+  const isThere = () => existsSync(join(bin, 'postgres'))
+  if (isThere()) return
   // Nothing is to start by itself when the package is installed.
   const policy = '/usr/sbin/policy-rc.d'
   const hadPolicy = existsSync(policy)
   if (!hadPolicy) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'postgresql-15'],
-  ]) {
-    spawnSync('apt-get', args, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
+  try {
+    ensureInstalled({ name: 'PostgreSQL', packages: ['postgresql-15'], isThere, isShown: true })
+  } finally {
+    if (!hadPolicy) rmSync(policy)
   }
-  if (!hadPolicy) rmSync(policy)
-  if (!existsSync(join(bin, 'postgres'))) throw new Error('PostgreSQL is missing: apt-get install postgresql-15')
 }
 
 function childrenOf(pid: number): number[] {

@@ -6,20 +6,12 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { until } from '../support/until.ts'
+import { ensureInstalled } from './debian.ts'
 import { freePort } from './kafka.ts'
 
 export function ensurePrometheus(): void {
-  if (spawnSync('promtool', ['--version']).status === 0) return
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'prometheus'],
-  ]) {
-    spawnSync('apt-get', args, { stdio: 'ignore', env })
-  }
-  if (spawnSync('promtool', ['--version']).status !== 0) {
-    throw new Error('prometheus is missing and could not be installed: apt-get install prometheus, then run this again')
-  }
+  const isThere = () => spawnSync('promtool', ['--version']).status === 0
+  ensureInstalled({ name: 'prometheus', packages: ['prometheus'], isThere })
 }
 
 /** What promtool says of a text: nothing for one that it likes. `isSound`: it could be parsed. */

@@ -9,26 +9,18 @@ import { spawn, spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ensureInstalled } from './debian.ts'
 import { kafkaClassPath } from './kafka.ts'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 const words = process.argv.slice(2)
 
-function ensureKcat(): void {
-  if (spawnSync('kcat', ['-V']).status === 0) return
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'kcat'],
-  ]) {
-    spawnSync('apt-get', args, { stdio: 'inherit', env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
-  }
-  if (spawnSync('kcat', ['-V']).status !== 0)
-    throw new Error(
-      'kcat is missing and could not be installed: install it (apt-get install kcat), then run this again',
-    )
-}
-
-ensureKcat()
+ensureInstalled({
+  name: 'kcat',
+  packages: ['kcat'],
+  isThere: () => spawnSync('kcat', ['-V']).status === 0,
+  isShown: true,
+})
 await kafkaClassPath()
 const files = globSync('test/**/*.compat.ts', { cwd: root })
   .sort()

@@ -1,33 +1,23 @@
 /** Chromium itself, from Debian: fetched with apt-get where it is missing, driven by Playwright's core, closed when the test ends. */
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { ensureInstalled } from '../compat/debian.ts'
 import { root } from '../e2e/sluice-process.ts'
 
 const PROGRAM = '/usr/bin/chromium'
 /** A slow machine may take this long for anything that is waited for. */
 const PATIENCE_MS = 60_000
 
-export function ensureChromium(): void {
-  if (existsSync(PROGRAM)) return
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  for (const args of [
-    ['update', '-qq'],
-    ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-noto-cjk'],
-  ]) {
-    spawnSync('apt-get', args, { stdio: 'ignore', env })
-  }
-  if (!existsSync(PROGRAM)) {
-    throw new Error('Chromium is missing and could not be installed: apt-get install chromium, then run this again')
-  }
-}
-
 export async function startChromium(): Promise<Browser> {
-  ensureChromium()
+  ensureInstalled({
+    name: 'Chromium',
+    packages: ['chromium', 'fonts-noto-cjk'],
+    isThere: () => existsSync(PROGRAM),
+  })
   // Tests run as root in containers, where the sandbox cannot; the page is our own.
   return chromium.launch({ executablePath: PROGRAM, args: ['--no-sandbox', '--disable-dev-shm-usage'] })
 }
