@@ -35,6 +35,8 @@ export interface MonitorThreadOptions {
   readonly logLevel?: ThreadLogLevel | undefined
   /** Of the thread's heap; what is over it ends the thread, and not the process. Default: what Node gives to a process. */
   readonly memoryMb?: number | undefined
+  /** How long it may take to end in order, windows stored; then it is ended. Default 3 seconds: something else waits for it. */
+  readonly stopWithinMs?: number | undefined
 }
 
 export interface MonitorThread {
@@ -140,7 +142,7 @@ async function endOf({ over }: RunningThread, signal: AbortSignal): Promise<stri
 }
 
 async function startThread(conf: MonitorConf, options: MonitorThreadOptions): Promise<RunningThread> {
-  const { logger, clock, version, logLevel = 'info', memoryMb } = options
+  const { logger, clock, version, logLevel = 'info', memoryMb, stopWithinMs = STOP_WITHIN_MS } = options
   const workerData: MonitorThreadStart = { conf, version, logLevel }
   const thread = new Thread(program, {
     workerData,
@@ -177,7 +179,7 @@ async function startThread(conf: MonitorConf, options: MonitorThreadOptions): Pr
   const stop = async () => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's
     thread.postMessage('stop')
-    const timer = clock.setTimer(STOP_WITHIN_MS, () => void thread.terminate())
+    const timer = clock.setTimer(stopWithinMs, () => void thread.terminate())
     await over.promise
     timer.cancel()
   }

@@ -24,6 +24,9 @@ interface MonitorOptions extends ConnectionOptions {
  */
 const HEAP_GROWING_PERCENT = 50
 
+/** Windows of a hundred thousand partitions take two seconds to store, and longer on a busy machine. */
+const STOP_WITHIN_MS = 30_000
+
 export function monitorCommand(): Command {
   const command = withConnection(new Command('monitor'))
     .description('watch every consumer group from outside: lag, a status and why, history, an API and metrics')
@@ -54,7 +57,7 @@ async function monitor(file: string | undefined, options: MonitorOptions): Promi
   ])
   const { version, logLevel } = options
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`)
-  const running = await startMonitorThread(conf, { clock, logger, version, logLevel })
+  const running = await startMonitorThread(conf, { clock, logger, version, logLevel, stopWithinMs: STOP_WITHIN_MS })
   const over = Promise.withResolvers<void>()
   const isOver = onTermination(() => over.resolve())
   print(`The monitor is at ${running.url}`)
