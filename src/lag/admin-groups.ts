@@ -5,14 +5,7 @@
 import type { Admin, GroupDescription, GroupListing } from '../client/admin/index.ts'
 import type { TopicPartition } from '../client/index.ts'
 import type { Clock } from '../seams/clock.ts'
-import type {
-  CallOptions,
-  GroupSource,
-  SampledCommit,
-  SampledCommits,
-  SampledGroup,
-  SampledGroups,
-} from './cluster-sample.ts'
+import type { CallOptions, GroupSource, SampledCommits, SampledGroup, SampledGroups } from './cluster-sample.ts'
 import type { MissingRights, Problems } from './sample-problems.ts'
 
 export interface AdminGroupsSettings {
@@ -143,11 +136,11 @@ export class AdminGroups implements GroupSource {
 }
 
 function commitsByTopic(offsets: Iterable<readonly [TopicPartition, { readonly offset: number }]>): SampledCommits {
-  const byTopic = new Map<string, Map<number, SampledCommit>>()
+  const byTopic = new Map<string, Map<number, number>>()
   for (const [{ topic, partition }, { offset }] of offsets) {
     let partitions = byTopic.get(topic)
     if (!partitions) byTopic.set(topic, (partitions = new Map()))
-    partitions.set(partition, { offset })
+    partitions.set(partition, offset)
   }
   return byTopic
 }

@@ -44,14 +44,8 @@ export interface SampledGroup {
 
 /** Of one group, by topic. */
 export type SampledCommits = ReadonlyMap<string, SampledPartitions>
-/** Of one group and topic, by partition. */
-export type SampledPartitions = ReadonlyMap<number, SampledCommit>
-
-export interface SampledCommit {
-  readonly offset: number
-  /** When the group committed; undefined where only the offset is told (admin API). */
-  readonly timestamp?: number | undefined
-}
+/** Of one group and topic: the committed offset by partition. */
+export type SampledPartitions = ReadonlyMap<number, number>
 
 export interface SampledTopic {
   readonly topic: string

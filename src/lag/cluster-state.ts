@@ -190,7 +190,7 @@ export class ClusterState {
     for (const [name, partitions] of seen.commits) {
       const topic = this.topics.get(name)
       if (!topic || group.hasGivenUp(name, partitions)) continue
-      for (const [partition, { offset }] of partitions) {
+      for (const [partition, offset] of partitions) {
         if (!topic.log(partition)) continue
         const pair = this.ensurePair(group, name, partition, partitions.size)
         if (pair) this.#applyCommit(at, group, pair, offset, believed, seesEveryCommit)

@@ -12,6 +12,8 @@ import { WindowSpace } from './window.ts'
 const TREND_LENGTH = 60
 const MOST_MARKS = 100
 
+type Owners = Map<string, Map<number, GroupMember>>
+
 export class GroupState {
   readonly groupId: string
   state: string | undefined
@@ -40,7 +42,8 @@ export class GroupState {
   readonly outside = new Map<string, ReadonlyMap<number, number> | 'moves'>()
   /** Where the windows of its partitions are. */
   readonly windows: WindowSpace
-  #owners = new Map<string, GroupMember>()
+  /** By topic, then partition. */
+  #owners: Owners = new Map()
   /** Topics that members are assigned; undefined while the group is not at rest. */
   #assigned: ReadonlySet<string> | undefined
 
@@ -121,19 +124,19 @@ export class GroupState {
     const before = this.outside.get(topic)
     if (before === 'moves') return false
     if (before) {
-      const moves = [...commits].some(([partition, { offset }]) => (before.get(partition) ?? offset) !== offset)
+      const moves = [...commits].some(([partition, offset]) => (before.get(partition) ?? offset) !== offset)
       if (moves) this.outside.set(topic, 'moves')
       return !moves
     }
     // While nobody is assigned anything (empty, rebalancing), nothing is given up.
     if (!this.#assigned) return false
-    this.outside.set(topic, new Map([...commits].map(([partition, { offset }]) => [partition, offset])))
+    this.outside.set(topic, new Map(commits))
     return true
   }
 
   owner(topic: string, partition: number): Owner {
     if (!this.description) return 'unknown'
-    const member = this.#owners.get(`${topic}-${partition}`)
+    const member = this.#owners.get(topic)?.get(partition)
     return member ? { memberId: member.memberId, clientId: member.clientId, host: member.host } : 'nobody'
   }
 
@@ -158,19 +161,19 @@ export class GroupState {
   }
 
   #describe(at: number, description: GroupDescription): void {
-    const owners = new Map<string, GroupMember>()
-    const assigned = new Set<string>()
+    const owners: Owners = new Map()
     for (const member of description.members) {
       for (const { topic, partition } of member.assignment) {
-        owners.set(`${topic}-${partition}`, member)
-        assigned.add(topic)
+        let partitions = owners.get(topic)
+        if (!partitions) owners.set(topic, (partitions = new Map()))
+        partitions.set(partition, member)
       }
     }
     if (this.description && haveMoved(this.#owners, owners))
       this.mark(at, 'rebalance', { name: 'mark.assigned', values: { members: description.members.length } })
     this.description = description
     this.#owners = owners
-    this.#assigned = description.state === 'Stable' && assigned.size > 0 ? assigned : undefined
+    this.#assigned = description.state === 'Stable' && owners.size > 0 ? new Set(owners.keys()) : undefined
   }
 }
 
@@ -178,8 +181,12 @@ function isRebalancing(state: string): boolean {
   return ['PreparingRebalance', 'Assigning', 'Reconciling'].includes(state)
 }
 
-function haveMoved(before: ReadonlyMap<string, GroupMember>, now: ReadonlyMap<string, GroupMember>): boolean {
+function haveMoved(before: Owners, now: Owners): boolean {
   if (before.size !== now.size) return true
-  for (const [key, { memberId }] of now) if (before.get(key)?.memberId !== memberId) return true
+  for (const [topic, partitions] of now) {
+    const own = before.get(topic)
+    if (own?.size !== partitions.size) return true
+    for (const [partition, { memberId }] of partitions) if (own.get(partition)?.memberId !== memberId) return true
+  }
   return false
 }

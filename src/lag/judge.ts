@@ -10,7 +10,7 @@ import { inEnglish, type Judgement } from './judgement.ts'
 import type { LogState } from './log-state.ts'
 import type { PairState } from './pair-state.ts'
 import type { Sentence } from './sentences.ts'
-import { judgeBySluice, paceOf, type SluiceWindow } from './sluice-rules.ts'
+import { everyRecordIsRead, judgeBySluice, paceOf, type SluiceWindow } from './sluice-rules.ts'
 import { groupStatusOf, partitionStatuses, worstOf, type GroupStatus } from './status.ts'
 import { lagOf, type SampleWindow } from './window.ts'
 
@@ -155,7 +155,7 @@ function judgePair(group: GroupState, pair: PairState, log: LogState, at: number
   return judgeBySluice(sluiceWindow(group, pair, log, peeked?.records, settings), { ...settings, allowedLag })
 }
 
-const everything = [{ name: 'everything-read', values: {} }] as const satisfies readonly Sentence[]
+const everything: readonly Sentence[] = [everyRecordIsRead]
 
 /**
  * What is said of nearly every partition nearly always, of the window as it stands: one object for as long as it holds, for a hundred thousand new ones with each sample

@@ -23,7 +23,7 @@ import {
   offsetCommitKey,
   offsetCommitValue,
 } from '../protocol/stored/group-records.ts'
-import type { SampledCommit, SampledCommits, SampledGroup, SeenCommit } from './cluster-sample.ts'
+import type { SampledCommits, SampledGroup, SeenCommit } from './cluster-sample.ts'
 
 interface ModernMember {
   clientId: string
@@ -35,7 +35,7 @@ interface ModernMember {
 interface LoggedGroup {
   /** Of `__consumer_offsets`. */
   readonly home: number
-  readonly commits: Map<string, Map<number, SampledCommit>>
+  readonly commits: Map<string, Map<number, number>>
   classic: GroupDescription | undefined
   modern: Map<string, ModernMember> | undefined
   description: GroupDescription | undefined
@@ -79,7 +79,7 @@ export class OffsetsLog {
     return this.#groups.get(groupId)?.home
   }
 
-  commit(groupId: string, topic: string, partition: number): SampledCommit | undefined {
+  committed(groupId: string, topic: string, partition: number): number | undefined {
     return this.#groups.get(groupId)?.commits.get(topic)?.get(partition)
   }
 
@@ -150,7 +150,7 @@ export class OffsetsLog {
     const group = this.#groupOf(home, groupId)
     let partitions = group.commits.get(topic)
     if (!partitions) group.commits.set(topic, (partitions = new Map()))
-    partitions.set(partition, { offset, timestamp })
+    partitions.set(partition, offset)
     if (this.#seen.length < MOST_SEEN) this.#seen.push({ groupId, topic, partition, offset, timestamp, observedAt })
   }
 
@@ -237,7 +237,7 @@ export class OffsetsLog {
   }
 }
 
-function copyOf(commits: ReadonlyMap<string, ReadonlyMap<number, SampledCommit>>): SampledCommits {
+function copyOf(commits: ReadonlyMap<string, ReadonlyMap<number, number>>): SampledCommits {
   return new Map([...commits].map(([topic, partitions]) => [topic, new Map(partitions)]))
 }
 

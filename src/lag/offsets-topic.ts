@@ -194,7 +194,7 @@ export class CheckedGroups implements GroupSource {
       const home = this.#topic.log.homeOf(groupId)
       if (home !== undefined && !this.#topic.isKnown(home)) continue
       for (const [topic, partitions] of commits ?? []) {
-        for (const [partition, { offset }] of partitions)
+        for (const [partition, offset] of partitions)
           this.#compare(groupId, topic, partition, offset, read.isWhole, different, problems)
       }
     }
@@ -216,7 +216,7 @@ export class CheckedGroups implements GroupSource {
     different: Set<string>,
     problems: Problems,
   ): void {
-    const read = this.#topic.log.commit(groupId, topic, partition)?.offset
+    const read = this.#topic.log.committed(groupId, topic, partition)
     if (read === told || (read === undefined && !isWhole)) return
     const key = `${groupId}\n${topic}\n${partition}`
     const before = this.#differences.get(key)

@@ -22,6 +22,7 @@ export class PairState {
   readonly place: WindowPlace
   readonly samples: SampleWindow
   readonly commits: CommitWindow
+  readonly #minDistanceMs: number
   /** The last commit that was seen, also when there was no log end to go with it. */
   committed: number | undefined
   /** When it last changed. */
@@ -52,11 +53,9 @@ export class PairState {
     this.partition = partition
     this.place = place
     const { block, start } = place
-    this.samples = new SampleWindow(intervals, place)
-    this.commits = new CommitWindow(intervals, minDistanceMs, {
-      block,
-      start: start + SampleWindow.doubles(intervals),
-    })
+    this.samples = new SampleWindow(intervals, block, start)
+    this.commits = new CommitWindow(intervals, block, start + SampleWindow.doubles(intervals))
+    this.#minDistanceMs = minDistanceMs
   }
 
   /** Since when the commit has not moved although there was work. */
@@ -100,7 +99,7 @@ export class PairState {
   }
 
   #commit(commit: Commit): void {
-    this.commits.push(commit)
+    this.commits.push(commit, this.#minDistanceMs)
   }
 }
 

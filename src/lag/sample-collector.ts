@@ -189,7 +189,7 @@ function leastCommits(groups: ReadonlyMap<string, SampledGroup>): Map<string, Ma
     for (const [topic, partitions] of commits ?? noCommits) {
       let least = found.get(topic)
       if (!least) found.set(topic, (least = new Map()))
-      for (const [partition, { offset }] of partitions) {
+      for (const [partition, offset] of partitions) {
         const before = least.get(partition)
         if (before === undefined || offset < before) least.set(partition, offset)
       }

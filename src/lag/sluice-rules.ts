@@ -67,7 +67,7 @@ export function judgeBySluice(window: SluiceWindow, settings: SluiceSettings): J
   }
   const said: Say = (status, rule, ...sentences) => new RuleJudgement(status, rule, sentences, seen)
   const lag = currentLag(window)
-  if (!last || lag === null) return said('OK', 'no-commit', { name: 'nothing-committed', values: {} })
+  if (!last || lag === null) return said('OK', 'no-commit', nothingCommitted)
   const behind = { lag, lagSeconds: window.lagSeconds }
   if (lag <= settings.allowedLag) return withinAllowed(window, settings, lag, said)
   const held = heldBack(window, last, said)
@@ -86,6 +86,10 @@ export function judgeBySluice(window: SluiceWindow, settings: SluiceSettings): J
   )
 }
 
+/** Said of very many partitions with every sample: one of each for all of them. */
+export const everyRecordIsRead: Sentence = { name: 'everything-read', values: {} }
+const nothingCommitted: Sentence = { name: 'nothing-committed', values: {} }
+
 type Say = (status: PartitionStatus, rule: RuleName, ...sentences: readonly Sentence[]) => Judgement
 
 interface Behind {
@@ -97,7 +101,7 @@ function withinAllowed(window: SluiceWindow, settings: SluiceSettings, lag: numb
   const offsets = lagOf(window.samples.at(-1)!)
   if (lag === 0 && offsets > 0 && window.unreadRecords === 0)
     return said('OK', 'only-markers', { name: 'only-markers', values: { offsets } })
-  if (lag === 0) return said('OK', 'within-allowed-lag', { name: 'everything-read', values: {} })
+  if (lag === 0) return said('OK', 'within-allowed-lag', everyRecordIsRead)
   return said('OK', 'within-allowed-lag', { name: 'allowed', values: { lag, allowed: settings.allowedLag } })
 }
 

@@ -94,7 +94,7 @@ export function restoreGroup(state: ClusterState, groupId: string, data: string)
     for (const [at, offset, end] of sums(samples, 3)) pair.samples.push(at!, offset!, end!)
     for (let at = 0; at + 4 <= commits.length; at += 4) {
       const [offset, timestamp, observedAt, lag] = commits.slice(at, at + 4) as [number, number, number, number | null]
-      pair.commits.push({ offset, timestamp, observedAt, lag })
+      pair.observeCommit({ offset, timestamp, observedAt, lag })
     }
   }
 }

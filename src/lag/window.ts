@@ -71,36 +71,37 @@ export class WindowSpace {
   }
 }
 
-/** The newest rows of numbers: a ring of `capacity` rows from `start` on. */
+/** The newest rows of numbers: a ring of `capacity` rows from a place on. There are two for each partition, so each field counts. */
 abstract class NumberRing {
   /** Rows. */
   readonly capacity: number
-  readonly #width: number
   protected readonly values: Float64Array
   readonly #start: number
   #first = 0
   length = 0
 
-  constructor(capacity: number, width: number, { block, start }: WindowPlace) {
+  constructor(capacity: number, block: Float64Array, start: number) {
     this.capacity = capacity
-    this.#width = width
     this.values = block
     this.#start = start
   }
+
+  /** Numbers of a row. */
+  protected abstract get width(): number
 
   /** The place of a new row's first number in `values`; the oldest row makes room for it. */
   protected add(): number {
     const row = (this.#first + this.length) % this.capacity
     if (this.length === this.capacity) this.#first = (this.#first + 1) % this.capacity
     else this.length++
-    return this.#start + row * this.#width
+    return this.#start + row * this.width
   }
 
   /** The place of a row's first number: the `index` places after the oldest; negative counts from the newest (-1). undefined if there is none. */
   protected place(index: number): number | undefined {
     const place = index < 0 ? this.length + index : index
     if (place < 0 || place >= this.length) return undefined
-    return this.#start + ((this.#first + place) % this.capacity) * this.#width
+    return this.#start + ((this.#first + place) % this.capacity) * this.width
   }
 
   clear(): void {
@@ -119,8 +120,8 @@ export class SampleWindow extends NumberRing {
     return capacity * SAMPLE_WIDTH
   }
 
-  constructor(capacity: number, place: WindowPlace) {
-    super(capacity, SAMPLE_WIDTH, place)
+  protected get width(): number {
+    return SAMPLE_WIDTH
   }
 
   push(at: number, committed: number, end: number): void {
@@ -150,15 +151,12 @@ export class SampleWindow extends NumberRing {
  * place and keeps its timestamp.
  */
 export class CommitWindow extends NumberRing {
-  readonly #minDistanceMs: number
-
   static doubles(intervals: number): number {
     return intervals * COMMIT_WIDTH
   }
 
-  constructor(intervals: number, minDistanceMs: number, place: WindowPlace) {
-    super(intervals, COMMIT_WIDTH, place)
-    this.#minDistanceMs = minDistanceMs
+  protected get width(): number {
+    return COMMIT_WIDTH
   }
 
   get intervals(): number {
@@ -169,9 +167,9 @@ export class CommitWindow extends NumberRing {
     return this.at(-1)
   }
 
-  push({ offset, timestamp, observedAt, lag }: Commit): void {
+  push({ offset, timestamp, observedAt, lag }: Commit, minDistanceMs = 0): void {
     const last = this.last
-    const isNear = last !== undefined && timestamp - last.timestamp < this.#minDistanceMs
+    const isNear = last !== undefined && timestamp - last.timestamp < minDistanceMs
     const place = isNear ? this.place(-1)! : this.add()
     const { values } = this
     values[place] = offset

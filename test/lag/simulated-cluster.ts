@@ -3,14 +3,7 @@
  * `sample()`; `watch()` has it judged, sample after sample, under a clock of the test's own.
  */
 import type { GroupDescription } from '../../src/client/admin/index.ts'
-import type {
-  ClusterSample,
-  Collector,
-  SampledCommit,
-  SampledGroup,
-  SampledTopic,
-  SeenCommit,
-} from '../../src/lag/cluster-sample.ts'
+import type { ClusterSample, Collector, SampledGroup, SampledTopic, SeenCommit } from '../../src/lag/cluster-sample.ts'
 import { ClusterMonitor, type ClusterMonitorSettings, type Sampled } from '../../src/lag/cluster-monitor.ts'
 import type { Clock } from '../../src/seams/clock.ts'
 import { silentLogger } from '../../src/seams/logger.ts'
@@ -63,14 +56,14 @@ export interface SimulatedLog {
 export class SimulatedGroup {
   state = 'Stable'
   type = 'classic'
-  commits: Map<string, Map<number, SampledCommit>> | undefined = new Map()
+  commits: Map<string, Map<number, number>> | undefined = new Map()
   /** Who is assigned what; nobody is an empty group. */
   members: Record<string, readonly (readonly [topic: string, partition: number])[]> = {}
 
   commit(topic: string, partition: number, offset: number): this {
     this.commits ??= new Map()
-    const partitions = this.commits.get(topic) ?? new Map<number, SampledCommit>()
-    this.commits.set(topic, partitions.set(partition, { offset }))
+    const partitions = this.commits.get(topic) ?? new Map<number, number>()
+    this.commits.set(topic, partitions.set(partition, offset))
     return this
   }
 

@@ -325,7 +325,8 @@ test('sample window: the newest samples are kept, oldest first, however many the
       fc.integer({ min: 1, max: 12 }),
       fc.array(fc.tuple(fc.nat(), fc.nat()), { maxLength: 40 }),
       (capacity, all) => {
-        const window = new SampleWindow(capacity, new WindowSpace(SampleWindow.doubles(capacity)).take())
+        const { block, start } = new WindowSpace(SampleWindow.doubles(capacity)).take()
+        const window = new SampleWindow(capacity, block, start)
         for (const [index, [committed, end]] of all.entries()) window.push(index, committed, end)
         const expected = all.map(([committed, end], at) => ({ at, committed, end })).slice(-capacity)
         assert.deepEqual(window.toArray(), expected)

@@ -203,7 +203,7 @@ test('complaint 9 (#864): a topic that is created anew under its old name begins
   const watched = cluster.watch()
   await watched.ticks(12)
   cluster.topic('orders', [5], 'second')
-  group.commits!.set('orders', new Map([[0, { offset: 5 }]]))
+  group.commits!.set('orders', new Map([[0, 5]]))
   await watched.ticks(12)
   const { status, totalLag, partitions, marks } = watched.group('reader')
   assert.deepEqual([status, totalLag, partitions], ['OK', 0, 1])

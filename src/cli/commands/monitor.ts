@@ -22,7 +22,7 @@ interface MonitorOptions extends ConnectionOptions {
  * How much the heap may grow between two collections. What a sample brings is garbage ten seconds later, and V8, left to itself, lets several samples of it pile up: with
  * a hundred thousand partitions that is a hundred megabytes more, and saves little time. A limit of the heap would do the same, and end a monitor that has a million.
  */
-const HEAP_GROWING_PERCENT = 50
+const HEAP_GROWING_PERCENT = 20
 
 /** Windows of a hundred thousand partitions take two seconds to store, and longer on a busy machine. */
 const STOP_WITHIN_MS = 30_000

@@ -1,5 +1,5 @@
 /** The notifiers that tell a person of an alert: webhook, Slack, e-mail. Each makes a message of an alert, and sends one. */
-import { createTransport } from 'nodemailer'
+import type { Transporter } from 'nodemailer'
 import { filled, type Places } from './template.ts'
 
 /** Sends one message. Rejects when the other end did not take it. */
@@ -107,7 +107,7 @@ export interface EmailSettings {
 
 export function emailSender(settings: EmailSettings, timeoutMs: number): { send: Sender; close: () => void } {
   const { host, port, tls, user, password, from, to, subject, template, closeTemplate } = settings
-  const transport = createTransport({
+  const options = {
     host,
     port,
     secure: tls,
@@ -115,13 +115,17 @@ export function emailSender(settings: EmailSettings, timeoutMs: number): { send:
     connectionTimeout: timeoutMs,
     greetingTimeout: timeoutMs,
     socketTimeout: timeoutMs,
-  })
+  }
+  let transport: Promise<Transporter> | undefined
+  // Loaded with the first message: most monitors send none, and it is a megabyte.
+  const opened = () => (transport ??= import('nodemailer').then(({ createTransport }) => createTransport(options)))
   return {
     async send(places) {
       const text = filled(places.event === 'close' ? closeTemplate : template, places)
       // One line: a name with a line break in it must not become a header of its own.
-      await transport.sendMail({ from, to: [...to], subject: filled(subject, places).replaceAll(/\s+/g, ' '), text })
+      const subjectLine = filled(subject, places).replaceAll(/\s+/g, ' ')
+      await (await opened()).sendMail({ from, to: [...to], subject: subjectLine, text })
     },
-    close: () => transport.close(),
+    close: () => void transport?.then((one) => one.close()),
   }
 }
