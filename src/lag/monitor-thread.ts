@@ -66,7 +66,9 @@ const STEADY_MS = 600_000
 /** Resolves when it answers. @throws SluiceError with the code that `startMonitor` has: SLUICE_STORE_IN_USE, SLUICE_MONITOR_ADDRESS, SLUICE_CONFIG … */
 export async function startMonitorThread(conf: MonitorConf, options: MonitorThreadOptions): Promise<MonitorThread> {
   const first = await startThread(conf, options)
-  const keeper = new MonitorKeeper(first, { ...conf, port: Number(new URL(first.url).port) }, options)
+  // A port that the system chose is kept.
+  const port = conf.port === 0 ? Number(new URL(first.url).port) : conf.port
+  const keeper = new MonitorKeeper(first, { ...conf, port }, options)
   return { url: first.url, stop: () => keeper.stop() }
 }
 
@@ -95,14 +97,15 @@ class MonitorKeeper {
     let waitMs = FIRST_WAIT_MS
     while (!signal.aborted) {
       const began = clock.monotonic()
-      const why = thread && (await endOf(thread, signal))
+      const cause = thread && (await endOf(thread, signal))
       if (signal.aborted) break
       if (clock.monotonic() - began >= STEADY_MS) waitMs = FIRST_WAIT_MS
-      if (why !== undefined)
+      if (cause) {
         logger.error(
-          {},
-          `the monitor has ended: ${why}. It is started again in ${waitMs / 1000} s; nothing else is touched`,
+          { error: cause.stack ?? cause.message },
+          `the monitor has ended: ${cause.message}. It is started again in ${waitMs / 1000} s; nothing else is touched`,
         )
+      }
       await clock.sleep(waitMs, signal)
       waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)
       thread = signal.aborted ? undefined : await this.#startAgain(waitMs)
@@ -125,12 +128,12 @@ class MonitorKeeper {
 }
 
 interface RunningThread extends MonitorThread {
-  /** Resolves with the reason when it has ended, stopped or not. */
-  readonly over: Promise<string>
+  /** Resolves with the cause when it has ended, stopped or not. */
+  readonly over: Promise<Error>
 }
 
 /** Resolves with undefined when the signal aborts first. */
-async function endOf({ over }: RunningThread, signal: AbortSignal): Promise<string | undefined> {
+async function endOf({ over }: RunningThread, signal: AbortSignal): Promise<Error | undefined> {
   const aborted = Promise.withResolvers<undefined>()
   const abort = () => aborted.resolve(undefined)
   signal.addEventListener('abort', abort, { once: true })
@@ -154,7 +157,7 @@ async function startThread(conf: MonitorConf, options: MonitorThreadOptions): Pr
     },
   })
   const started = Promise.withResolvers<string>()
-  const over = Promise.withResolvers<string>()
+  const over = Promise.withResolvers<Error>()
   let cause: Error | undefined
   thread.on('message', (message: FromMonitorThread) => {
     switch (message.type) {
@@ -170,11 +173,10 @@ async function startThread(conf: MonitorConf, options: MonitorThreadOptions): Pr
   })
   thread.on('error', (error: unknown) => (cause = error as Error))
   thread.on('exit', (code) => {
-    const why = cause?.message ?? `its thread ended with exit code ${code}`
-    if (cause) logger.debug({ error: cause.stack ?? why }, 'what ended the thread of the monitor')
+    cause ??= new Error(`its thread ended with exit code ${code}`)
     // Without effect on one that has started.
-    started.reject(new SluiceError('SLUICE_MONITOR_ENDED', `the monitor did not start: ${why}`))
-    over.resolve(why)
+    started.reject(new SluiceError('SLUICE_MONITOR_ENDED', `the monitor did not start: ${cause.message}`))
+    over.resolve(cause)
   })
   const stop = async () => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's, not a window's

@@ -38,7 +38,7 @@ const MOST_PLACES = 256
 
 /**
  * Places for the windows of a group's partitions, all of one size, in blocks outside the heap. A hundred thousand windows are then neither a million objects nor a part of
- * what the garbage collector looks through and lets grow by half.
+ * what the garbage collector looks through, nor of what it lets the heap grow by.
  */
 export class WindowSpace {
   readonly #doubles: number
@@ -56,7 +56,7 @@ export class WindowSpace {
 
   /** @param expected how many will be taken, as far as is known: they come to lie in one block */
   take(expected = 1): WindowPlace {
-    if (this.#free.length === 0) this.#addBlock(Math.min(MOST_PLACES, Math.max(expected, this.#places)))
+    if (this.#free.length === 0) this.#addBlock(Math.min(MOST_PLACES, Math.max(expected, this.#places >> 1)))
     return this.#free.pop()!
   }
 
