@@ -10,7 +10,7 @@ import { Producer } from '../../../../src/client/producer/index.ts'
 import { withRetries } from '../../../../src/client/retry.ts'
 import { type ClientSeams, systemSeams } from '../../../../src/client/seams.ts'
 import { createPartitions, createTopics, deleteRecords, deleteTopics } from '../../../../src/protocol/messages/index.ts'
-import { codeOf, KafkaError } from '../../../../src/protocol/error-codes.ts'
+import { codeOf, type ErrorName, KafkaError } from '../../../../src/protocol/error-codes.ts'
 import { type ConsumerRecord } from '../../../../src/protocol/records/consumer-record.ts'
 import { type TopicPartition } from '../../../../src/protocol/records/topic-partition.ts'
 import { until } from '../../../support/until.ts'
@@ -60,17 +60,12 @@ export class Fixture {
   async topic(partitions = 1, config: Record<string, string> = {}, name = uniqueName('topic')): Promise<string> {
     const cluster = await this.#admin()
     const configs = Object.entries(config).map(([key, value]) => ({ name: key, value }))
-    let wasLost = false
-    await retried(cluster, [], async () => {
-      const again = wasLost
-      wasLost = true
+    await doneOnce(cluster, 'TOPIC_ALREADY_EXISTS', `creating ${name}`, async () => {
       // As many replicas as the broker makes by default: one, or three in a cluster whose nodes are restarted.
       const wanted = { name, numPartitions: partitions, replicationFactor: -1, assignments: [], configs }
       const request = { topics: [wanted], timeoutMs: 30_000 }
       const { topics } = await cluster.send(createTopics, cluster.metadata.controllerId, request)
-      const { errorCode } = topics[0]!
-      // A request whose answer was lost may have made it.
-      if (!again || errorCode !== codeOf('TOPIC_ALREADY_EXISTS')) throwCode(errorCode, `creating ${name}`)
+      return topics[0]!.errorCode
     })
     await until(
       async () => {
@@ -85,29 +80,31 @@ export class Fixture {
 
   async growTopic(name: string, count: number): Promise<void> {
     const cluster = await this.#admin()
-    const { results } = await cluster.send(createPartitions, cluster.metadata.controllerId, {
-      topics: [{ name, count, assignments: null }],
-      timeoutMs: 30_000,
-      validateOnly: false,
+    await doneOnce(cluster, 'INVALID_PARTITIONS', `growing ${name}`, async () => {
+      const { results } = await cluster.send(createPartitions, cluster.metadata.controllerId, {
+        topics: [{ name, count, assignments: null }],
+        timeoutMs: 30_000,
+        validateOnly: false,
+      })
+      return results[0]!.errorCode
     })
-    throwCode(results[0]!.errorCode, `growing ${name}`)
   }
 
   async dropTopic(name: string): Promise<void> {
     const cluster = await this.#admin()
-    const { responses } = await cluster.send(
-      deleteTopics,
-      cluster.metadata.controllerId,
-      { topicNames: [name], timeoutMs: 30_000 },
-      { maxVersion: 5 },
-    )
-    throwCode(responses[0]!.errorCode, `deleting ${name}`)
+    await doneOnce(cluster, 'UNKNOWN_TOPIC_OR_PARTITION', `deleting ${name}`, async () => {
+      const request = { topicNames: [name], timeoutMs: 30_000 }
+      const { responses } = await cluster.send(deleteTopics, cluster.metadata.controllerId, request, { maxVersion: 5 })
+      return responses[0]!.errorCode
+    })
     // Kafka with ZooKeeper answers before the name is free again.
     const wanted = { name, numPartitions: 1, replicationFactor: -1, assignments: [], configs: [] }
     await until(
       async () => {
         const request = { topics: [wanted], timeoutMs: 30_000, validateOnly: true }
-        const { topics } = await cluster.send(createTopics, cluster.metadata.controllerId, request)
+        const { topics } = await retried(cluster, [], () =>
+          cluster.send(createTopics, cluster.metadata.controllerId, request),
+        )
         return topics[0]!.errorCode === 0
       },
       { what: `the name ${name} is free` },
@@ -165,6 +162,22 @@ export class Fixture {
     this.#t.after(() => consumer.close({ timeoutMs: 5000 }))
     return consumer
   }
+}
+
+/** @param isDone what is answered where a request whose answer was lost has done it already */
+async function doneOnce(
+  cluster: Cluster,
+  isDone: ErrorName,
+  doing: string,
+  send: () => Promise<number>,
+): Promise<void> {
+  let isAgain = false
+  await retried(cluster, [], async () => {
+    const before = isAgain
+    isAgain = true
+    const errorCode = await send()
+    if (!before || errorCode !== codeOf(isDone)) throwCode(errorCode, doing)
+  })
 }
 
 /**
