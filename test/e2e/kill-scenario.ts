@@ -73,6 +73,8 @@ export async function killScenario(
   stop.abort()
   const produced = await producing
   assert.ok(produced > 0, 'records were produced')
+  // The last of them may just have been started, and find everything stored: a signal counts from when it is at work.
+  for (const process of processes) await process.says(/assigned/, 'stderr')
   await checkStores(directory, produced, processes)
   return { records: produced, lostSessions: options.stops }
 }

@@ -69,7 +69,7 @@ export class Fixture {
     })
     await until(
       async () => {
-        await cluster.refreshMetadata({ topics: [name] })
+        await retried(cluster, [name], () => cluster.refreshMetadata({ topics: [name] }))
         const found = cluster.metadata.topics.get(name)
         return found?.partitions.length === partitions && found.partitions.every(({ leader }) => leader >= 0)
       },
