@@ -49,7 +49,9 @@ export class Fixture {
 
   async #admin(): Promise<Cluster> {
     if (!this.#cluster) {
-      const cluster = new Cluster(parseAdminConfig({ 'bootstrap.servers': this.bootstrapServers }), systemSeams())
+      // Short, to be asked again: a node that starts takes connections, and answers later or never.
+      const properties = { 'bootstrap.servers': this.bootstrapServers, 'request.timeout.ms': 15_000 }
+      const cluster = new Cluster(parseAdminConfig(properties), systemSeams())
       this.#cluster = cluster
       this.#t.after(() => cluster.close())
       await cluster.connect()
@@ -118,7 +120,8 @@ export class Fixture {
       if (!leader) throw new KafkaError(codeOf('LEADER_NOT_AVAILABLE'), `deleting records of ${topic}`)
       const { topics } = await cluster.send(deleteRecords, leader.nodeId, {
         topics: [{ name: topic, partitions: [{ partitionIndex: partition, offset }] }],
-        timeoutMs: 30_000,
+        // It waits for every replica, also for one whose node is just being killed.
+        timeoutMs: 5_000,
       })
       throwCode(topics[0]!.partitions[0]!.errorCode, `deleting records of ${topic}`)
     })
