@@ -33,7 +33,7 @@ import { HandlerRecord, type HandlerContext, type HandlerProducer } from './hand
 import { isFatal, failedIndex, causeOf, errorOf, hold, tooLate, stackOf, placed } from './handler-errors.ts'
 import type { LoadedHandler } from './handler-module.ts'
 import { sizeOf, sizeOfOutputs, type ClosingLimits, type Lane, type LaneState } from './partition-work.ts'
-import { unlessStopped } from './unless-stopped.ts'
+import { unlessStopped } from '../seams/unless-stopped.ts'
 
 export type Order = 'partition' | 'key' | 'unordered'
 export const orders: readonly Order[] = ['partition', 'key', 'unordered']

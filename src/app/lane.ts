@@ -25,7 +25,7 @@ import type { DecodedBatch, RecordDecoder } from './decode.ts'
 import { PoisonRecordError, ValueDecodeError } from './errors.ts'
 import type { FailurePolicy, SettleSignals } from './failure-policy.ts'
 import { sizeOf, type ClosingLimits, type Lane, type LaneState } from './partition-work.ts'
-import { unlessStopped } from './unless-stopped.ts'
+import { unlessStopped } from '../seams/unless-stopped.ts'
 
 /** When a lane flushes; whatever comes first. */
 export interface Cadence {

@@ -12,6 +12,7 @@ import { SluiceError } from '../error.ts'
 import type { Clock } from '../seams/clock.ts'
 import type { Logger } from '../seams/logger.ts'
 import type { LoggedInThread, ThreadLogLevel } from '../seams/thread-logger.ts'
+import { unlessStopped } from '../seams/unless-stopped.ts'
 import type { MonitorConf } from './monitor-conf.ts'
 
 /** `workerData` of the thread. */
@@ -97,7 +98,7 @@ class MonitorKeeper {
     let waitMs = FIRST_WAIT_MS
     while (!signal.aborted) {
       const began = clock.monotonic()
-      const cause = thread && (await endOf(thread, signal))
+      const cause = thread && (await unlessStopped(thread.over, signal))
       if (signal.aborted) break
       if (clock.monotonic() - began >= STEADY_MS) waitMs = FIRST_WAIT_MS
       if (cause) {
@@ -130,18 +131,6 @@ class MonitorKeeper {
 interface RunningThread extends MonitorThread {
   /** Resolves with the cause when it has ended, stopped or not. */
   readonly over: Promise<Error>
-}
-
-/** Resolves with undefined when the signal aborts first. */
-async function endOf({ over }: RunningThread, signal: AbortSignal): Promise<Error | undefined> {
-  const aborted = Promise.withResolvers<undefined>()
-  const abort = () => aborted.resolve(undefined)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([over, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }
 
 async function startThread(conf: MonitorConf, options: MonitorThreadOptions): Promise<RunningThread> {

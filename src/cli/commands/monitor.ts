@@ -24,7 +24,7 @@ interface MonitorOptions extends ConnectionOptions {
  */
 const HEAP_GROWING_PERCENT = 20
 
-/** Windows of a hundred thousand partitions take two seconds to store, and longer on a busy machine. */
+/** Windows of a hundred thousand partitions take a second to store, and longer on a busy machine. */
 const STOP_WITHIN_MS = 30_000
 
 export function monitorCommand(): Command {
