@@ -186,7 +186,11 @@ export class Transactions implements IdentitySource {
     // After this round, so that one request adds every partition of it.
     this.#adding ??= Promise.resolve()
       .then(() => this.#addPending())
-      .finally(() => (this.#adding = undefined))
+      .finally(() => {
+        this.#adding = undefined
+        // Only now: a partition that comes up in the round of this wake begins an adding of its own.
+        this.#host.wake()
+      })
     return false
   }
 
@@ -348,7 +352,6 @@ export class Transactions implements IdentitySource {
         return
       }
     }
-    this.#host.wake()
   }
 
   /** Asks the transaction coordinator, wherever it is, until it has answered or `max.block.ms` is over. */
