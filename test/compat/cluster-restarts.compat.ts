@@ -71,7 +71,7 @@ after(async () => {
   await kafka?.stop()
 })
 
-const environment = { bootstrapServers: () => kafka.bootstrapServers }
+const environment = { bootstrapServers: () => kafka.bootstrapServers, areNodesKilled: true }
 pollSuite(environment)
 commitSuite(environment)
 groupSuite(environment)

@@ -20,6 +20,8 @@ export interface Environment {
   readonly bootstrapServers: () => string
   /** Before 3.2 (KIP-814) a static leader that comes back is not told that it leads. Default: it is. */
   readonly tellsReturningLeaders?: boolean
+  /** Nodes are killed while the cases run: an asynchronous commit may then fail, as nobody tries it again. Default: none is. */
+  readonly areNodesKilled?: boolean
 }
 
 /** `test` with a fixture of its own for each case. */
