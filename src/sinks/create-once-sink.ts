@@ -41,8 +41,11 @@ export interface RangeStore {
 export interface RangeChain {
   /** For messages: the folder, the prefix. */
   readonly place: string
-  /** Publishes what the last owner claimed, and says where the next range begins; undefined when there has been none. */
-  recover(): Promise<number | undefined>
+  /**
+   * Publishes what the last owner claimed, and says where the next range begins; undefined when there has been none.
+   * `committed` is Kafka's word, for a store that cannot be trusted to know best.
+   */
+  recover(committed: number | undefined): Promise<number | undefined>
   /** Nothing is made in the store before the first `append`. */
   newPart(start: number): RangePart
   /** Makes [start, end) whole in the store, unseen; without a part the range has no records. After an error, again. */
@@ -140,13 +143,13 @@ export class CreateOnceSink implements Sink {
   }
 
   async assigned(partitions: readonly AssignedPartition[]): Promise<readonly SinkPosition[]> {
-    return Promise.all(partitions.map(({ topicPartition }) => this.#recover(topicPartition)))
+    return Promise.all(partitions.map((partition) => this.#recover(partition)))
   }
 
-  async #recover(topicPartition: TopicPartition): Promise<SinkPosition> {
+  async #recover({ topicPartition, committed }: AssignedPartition): Promise<SinkPosition> {
     await this.#forget(topicPartition)
     const chain = this.#store.chain(topicPartition)
-    const next = await chain.recover()
+    const next = await chain.recover(committed)
     const nothingTaken = { open: undefined, sealed: undefined }
     const partition = { topicPartition, chain, durable: next, position: next, start: next, ...nothingTaken }
     this.#partitions.set(topicPartition, partition)

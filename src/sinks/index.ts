@@ -2,8 +2,9 @@
 import { fileSink } from './file.ts'
 import { postgresSink } from './postgres.ts'
 import { createSinkRegistry } from './registry.ts'
+import { s3Sink } from './s3.ts'
 import type { SinkRegistry } from './sink.ts'
 import { sqliteSink } from './sqlite.ts'
 import { stdoutSink } from './stdout.ts'
 
-export const sinks: SinkRegistry = createSinkRegistry([fileSink, postgresSink, sqliteSink, stdoutSink])
+export const sinks: SinkRegistry = createSinkRegistry([fileSink, postgresSink, s3Sink, sqliteSink, stdoutSink])

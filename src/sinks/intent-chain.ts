@@ -94,7 +94,7 @@ export class IntentChain {
     for (;;) {
       const header = await this.#readJson<ChainIdentity & { start: number }>(HEADER)
       if (header === undefined) return { next: undefined, last: undefined }
-      this.#checkIdentity(header)
+      checkChainIdentity(header, this.#identity, this.partitionFolder)
       const newest = (await this.#disk.list(this.folder)).findLast((name) => INTENT.test(name))
       if (newest === undefined) return { next: header.start, last: undefined }
       const last = await this.#readJson<Intent>(newest)
@@ -108,7 +108,7 @@ export class IntentChain {
     await this.makeFolders()
     const header = await this.#readJson<ChainIdentity & { start: number }>(HEADER)
     if (header !== undefined) {
-      this.#checkIdentity(header)
+      checkChainIdentity(header, this.#identity, this.partitionFolder)
       return header.start
     }
     const published = await this.#publishedFrom(start)
@@ -223,21 +223,22 @@ export class IntentChain {
     }
   }
 
-  #checkIdentity(header: ChainIdentity): void {
-    for (const key of ['application', 'clusterId', 'topicId', 'topic', 'partition'] as const) {
-      if (header[key] === this.#identity[key]) continue
-      const { topic, partition } = this.#identity
-      throw new SinkRefusedError(
-        `${this.partitionFolder} holds the files of another ${described[key]}: ${key} ${header[key]}, and topic ${topic}, ` +
-          `partition ${partition} has ${key} ${this.#identity[key]}. Move the folder away, or give this application ` +
-          'a directory of its own',
-      )
-    }
-  }
-
   async #publishedFrom(start: number): Promise<string | undefined> {
     const names = await this.#disk.list(this.partitionFolder)
     return names.find((name) => Number(PUBLISHED.exec(name)?.[1] ?? -1) >= start)
+  }
+}
+
+/** @throws SinkRefusedError when what was found in `place` is another application's, cluster's or topic's */
+export function checkChainIdentity(found: ChainIdentity, wanted: ChainIdentity, place: string): void {
+  for (const key of ['application', 'clusterId', 'topicId', 'topic', 'partition'] as const) {
+    if (found[key] === wanted[key]) continue
+    const { topic, partition } = wanted
+    throw new SinkRefusedError(
+      `${place} holds the files of another ${described[key]}: ${key} ${found[key]}, and topic ${topic}, ` +
+        `partition ${partition} has ${key} ${wanted[key]}. Move the folder away, or give this application ` +
+        'a directory of its own',
+    )
   }
 }
 

@@ -275,7 +275,8 @@ class Suite {
       const random = seededRandom(seed)
       const { world, store } = await this.#world(t, shortLog)
       const turns = new Turns(random)
-      const running = [0, 1, 2].map(() => turns.run((at) => world.owner({ ...cuts(random), at }).run()))
+      const mayReadAgain = this.#repeats
+      const running = [0, 1, 2].map(() => turns.run((at) => world.owner({ ...cuts(random), at, mayReadAgain }).run()))
       await located(
         () => `seed ${seed}`,
         async () => {

@@ -84,6 +84,8 @@ export interface OwnerOptions {
   readonly context?: Partial<SinkContext>
   /** How often a call is made again while the store is not available. Default 50. */
   readonly attempts?: number
+  /** The store may stand behind what was durable, if not behind Kafka's commit: records are then stored again. */
+  readonly mayReadAgain?: boolean
   /** What to do with a record that the sink refuses. Default `stop`. */
   readonly onPoison?: 'stop' | 'skip'
 }
@@ -146,7 +148,8 @@ export class SinkOwner {
     )
     assert.deepEqual(position?.topicPartition, topicPartition, 'assigned answers for the partition it was asked about')
     const next = position.next ?? committed ?? 0
-    assert.ok(next >= (known ?? 0), `${known} was durable, and the store now stands at ${next}`)
+    const least = (this.#options.mayReadAgain ? committed : known) ?? 0
+    assert.ok(next >= least, `${least} was durable, and the store now stands at ${next}`)
     return next
   }
 

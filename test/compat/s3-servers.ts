@@ -1,0 +1,163 @@
+/**
+ * Real stores that speak S3: versitygw (Apache-2.0) and MinIO (AGPL-3.0, as a program of its own). Each is built with Go where it is missing, which takes some
+ * minutes, and run in a temporary folder on a free loopback port.
+ */
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { until } from '../support/until.ts'
+import { ensureInstalled } from './debian.ts'
+import { freePort } from './kafka.ts'
+
+const run = promisify(execFile)
+
+export interface StoreServer {
+  readonly endpoint: string
+  readonly credentials: { readonly 'access.key.id': string; readonly 'secret.access.key': string }
+  /** For the test's own requests. The bucket is `test`. */
+  readonly client: S3Client
+  /** SIGKILL. */
+  kill(): Promise<void>
+  /** After `kill`: the same port, the same data. */
+  start(): Promise<void>
+  /** Takes connections and answers nothing, until `resume`. */
+  pause(): void
+  resume(): void
+  stop(): Promise<void>
+}
+
+interface Program {
+  readonly name: string
+  /** For `go install`. */
+  readonly source: string
+  readonly version: string
+  command(place: { port: number; directory: string }): {
+    readonly args: readonly string[]
+    readonly env: Record<string, string>
+  }
+}
+
+const ACCESS = 'labaccess'
+const SECRET = 'lab-secret-7F'
+
+const versityGateway: Program = {
+  name: 'versitygw',
+  source: 'github.com/versity/versitygw/cmd/versitygw',
+  version: 'v1.8.0',
+  command: ({ port, directory }) => ({
+    args: ['--port', `127.0.0.1:${port}`, 'posix', directory],
+    env: { ROOT_ACCESS_KEY: ACCESS, ROOT_SECRET_KEY: SECRET },
+  }),
+}
+
+const minio: Program = {
+  name: 'minio',
+  source: 'github.com/minio/minio',
+  version: 'v0.0.0-20260212201848-7aac2a2c5b7c',
+  command: ({ port, directory }) => ({
+    args: ['server', '--quiet', '--address', `127.0.0.1:${port}`, '--console-address', '127.0.0.1:0', directory],
+    env: { MINIO_ROOT_USER: ACCESS, MINIO_ROOT_PASSWORD: SECRET, MINIO_BROWSER: 'off' },
+  }),
+}
+
+export const startVersityGateway = (): Promise<StoreServer> => startStore(versityGateway)
+export const startMinio = (): Promise<StoreServer> => startStore(minio)
+
+/** Where the program is, built first where it is missing. */
+async function binaryOf({ name, source, version }: Program): Promise<string> {
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice', `${name}-${version}`)
+  const binary = join(cache, name)
+  if (existsSync(binary)) return binary
+  ensureInstalled({
+    name: 'go',
+    packages: ['golang-go'],
+    isThere: () => spawnSync('go', ['version']).status === 0,
+  })
+  console.log(`building ${name} ${version}, which takes some minutes`)
+  const building = await mkdtemp(join(tmpdir(), `${name}-`))
+  try {
+    await run('go', ['install', `${source}@${version}`], { env: { ...process.env, GOBIN: building } })
+    await mkdir(cache, { recursive: true })
+    // Beside its final name first: another file system holds the temporary folder.
+    await run('cp', [join(building, name), `${binary}.new`])
+    await rename(`${binary}.new`, binary)
+  } finally {
+    await rm(building, { recursive: true, force: true })
+  }
+  return binary
+}
+
+async function startStore(program: Program): Promise<StoreServer> {
+  const binary = await binaryOf(program)
+  const directory = await mkdtemp(join(tmpdir(), `${program.name}-data-`))
+  const port = await freePort()
+  const endpoint = `http://127.0.0.1:${port}`
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials: { accessKeyId: ACCESS, secretAccessKey: SECRET },
+  })
+  let child: ChildProcess | undefined
+  const start = async () => {
+    const { args, env } = program.command({ port, directory })
+    const started = spawn(binary, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    child = started
+    let said = ''
+    for (const stream of [started.stdout, started.stderr])
+      stream.on('data', (text: Buffer) => (said += text.toString()))
+    const isReady = () =>
+      fetch(endpoint).then(
+        ({ status }) => status < 500,
+        () => started.exitCode !== null,
+      )
+    await until(isReady, { everyMs: 50, withinMs: 60_000, what: program.name })
+    if (started.exitCode !== null) throw new Error(`${program.name} ended with ${started.exitCode}:\n${said}`)
+  }
+  const kill = async () => {
+    const killed = child
+    child = undefined
+    if (!killed || killed.exitCode !== null || killed.signalCode !== null) return
+    const ended = once(killed, 'exit')
+    killed.kill('SIGKILL')
+    await ended
+  }
+  const stop = async () => {
+    client.destroy()
+    await kill()
+    await rm(directory, { recursive: true, force: true })
+  }
+  try {
+    await start()
+    await until(() => isBucketMade(client), { everyMs: 100, withinMs: 60_000, what: `a bucket of ${program.name}` })
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    endpoint,
+    credentials: { 'access.key.id': ACCESS, 'secret.access.key': SECRET },
+    client,
+    kill,
+    start,
+    pause: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+    stop,
+  }
+}
+
+/** false: it takes connections, and is not ready for requests. */
+async function isBucketMade(client: S3Client): Promise<boolean> {
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: 'test' }))
+    return true
+  } catch (error) {
+    if (((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 503) >= 500) return false
+    throw error
+  }
+}
