@@ -2,7 +2,7 @@
 import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { type RangeChain, type RangeStore } from './create-once-sink.ts'
 import { ObjectChain } from './object-chain.ts'
-import { type ObjectStore } from './object-store.ts'
+import { type ObjectStore, type PutCondition } from './object-store.ts'
 import { type Guarantee, type SinkContext, SinkRefusedError } from './sink.ts'
 
 export interface ObjectRangesOptions {
@@ -34,12 +34,19 @@ export class ObjectRanges implements RangeStore {
   async #probe(store: ObjectStore): Promise<Guarantee> {
     const { random, signal, logger } = this.#context
     const key = `${this.#options.prefix}.sluice-probe-${random.uuid()}`
-    const first = await store.put(key, 'probe\n', { kind: 'absent' }, signal)
+    // A request whose answer was lost is sent again by the driver, and its own first one is then in the way: nobody else writes this key.
+    const write = async (text: string, condition: PutCondition) => {
+      const etag = await store.put(key, text, condition, signal)
+      if (etag !== undefined) return etag
+      const found = await store.read(key, signal)
+      return found?.text === text ? found.etag : undefined
+    }
     try {
+      const first = await write('first', { kind: 'absent' })
       if (first === undefined) throw new SinkRefusedError(`${store.place} says of a new key (${key}) that it is taken`)
-      const again = await store.put(key, 'probe\n', { kind: 'absent' }, signal)
-      const changed = await store.put(key, 'probe, changed\n', { kind: 'unchanged', etag: again ?? first }, signal)
-      const stale = await store.put(key, 'probe, stale\n', { kind: 'unchanged', etag: first }, signal)
+      const again = await write('again', { kind: 'absent' })
+      const changed = await write('changed', { kind: 'unchanged', etag: again ?? first })
+      const stale = await write('stale', { kind: 'unchanged', etag: first })
       if (again === undefined && changed !== undefined && stale === undefined) return 'create-once'
       logger.warn(
         { place: store.place },

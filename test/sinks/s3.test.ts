@@ -150,6 +150,18 @@ test('the probe leaves nothing behind; a store that ignores conditions is found 
   assert.match(key!, /^out\/flights\/0\/0{20}\.[0-9a-f]{8}\.csv$/, 'no two owners ever take one key')
 })
 
+test('the probe is right about a store whose answers are lost', async (t) => {
+  for (const lost of [1, 2, 3]) {
+    const server = await serverFor(t)
+    let puts = 0
+    server.fault = ({ method }) => (method === 'PUT' && ++puts === lost ? 'drop-after' : undefined)
+    const sink = s3SinkAt(server.endpoint, { columns: ['a'] })
+    t.after(() => sink.close())
+    assert.equal((await sink.open(contextOf())).guarantee, 'create-once', `the answer to write ${lost}`)
+    assert.equal(server.bucket.objects.size, 0)
+  }
+})
+
 test('an upload that somebody aborts while it is under way is begun anew from where it stood', async (t) => {
   const server = await serverFor(t)
   const sink = await sinkWith(t, server.endpoint)
