@@ -5,8 +5,8 @@
  * Bodies are buffers with their CRC-32, which the store checks. Each request is tried three times by the driver; what it throws then may
  * be a lost answer, so that every caller can ask again.
  */
-import { readFile } from 'node:fs/promises'
 import type * as aws from '@aws-sdk/client-s3'
+import type { Disk } from '../seams/disk.ts'
 import {
   type ObjectStore,
   type PutCondition,
@@ -59,9 +59,12 @@ export async function loadS3Driver(load: (name: string) => Promise<unknown> = (n
 }
 
 /** Connects, and looks whether the bucket is there. */
-export async function openS3Store(options: S3StoreOptions, signal: AbortSignal): Promise<S3Store> {
+export async function openS3Store(
+  options: S3StoreOptions,
+  { disk, signal }: { readonly disk: Disk; readonly signal: AbortSignal },
+): Promise<S3Store> {
   const driver = await loadS3Driver()
-  const client = new driver.S3Client(await clientConfig(options))
+  const client = new driver.S3Client(await clientConfig(options, disk))
   const store = new S3Store(driver, client, options)
   try {
     await store.checkBucket(signal)
@@ -72,12 +75,12 @@ export async function openS3Store(options: S3StoreOptions, signal: AbortSignal):
   return store
 }
 
-async function clientConfig(options: S3StoreOptions): Promise<aws.S3ClientConfig> {
+async function clientConfig(options: S3StoreOptions, disk: Disk): Promise<aws.S3ClientConfig> {
   const { endpoint, 'access.key.id': accessKeyId, 'secret.access.key': secretAccessKey } = options
   const { 'session.token': sessionToken, 'request.timeout.ms': timeoutMs, 'ssl.ca': authorityFile } = options
   // Without a region the driver looks into the environment and the profile; a store of one's own rarely cares.
   const region = options.region ?? (endpoint === undefined ? undefined : 'us-east-1')
-  const ca = authorityFile === undefined ? undefined : await readAuthority(authorityFile)
+  const ca = authorityFile === undefined ? undefined : await readAuthority(disk, authorityFile)
   return {
     maxAttempts: ATTEMPTS,
     forcePathStyle: options['path.style'] ?? endpoint !== undefined,
@@ -96,9 +99,9 @@ async function clientConfig(options: S3StoreOptions): Promise<aws.S3ClientConfig
   }
 }
 
-async function readAuthority(file: string): Promise<Buffer> {
+async function readAuthority(disk: Disk, file: string): Promise<Buffer> {
   try {
-    return await readFile(file)
+    return await disk.readFile(file)
   } catch (error) {
     throw new SinkOptionsError(`"ssl.ca" names ${file}, which cannot be read: ${(error as Error).message}`)
   }

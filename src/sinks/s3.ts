@@ -65,7 +65,7 @@ function createS3Sink(given: S3Options): CreateOnceSink {
     prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`,
     extension: extensionOf(given),
     partBytes: Math.max(LEAST_PART_BYTES, Math.ceil(given['rotate.bytes'] / MOST_PARTS)),
-    connect: ({ signal }) => openS3Store(given, signal),
+    connect: (context) => openS3Store(given, context),
   })
   return new CreateOnceSink('s3', given, ranges)
 }

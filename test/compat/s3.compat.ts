@@ -1,6 +1,7 @@
 /** The `s3` sink over real stores: the conformance suite, and what the chain of objects takes for granted of them. */
 import assert from 'node:assert/strict'
 import { after, before, describe, test, type TestContext } from 'node:test'
+import { systemDisk } from '../../src/seams/disk.ts'
 import { openS3Store } from '../../src/sinks/s3-store.ts'
 import { sinkConformance } from '../../src/testing/sink-conformance.ts'
 import { makeSink } from './s3-sink-child.ts'
@@ -34,7 +35,7 @@ for (const [name, start] of [
         'a flush that is aborted at any step can be repeated': inMemory,
       },
       async makeStore() {
-        const { endpoint, credentials, client, pause, resume } = server
+        const { endpoint, credentials, client } = server
         const prefix = `conformance-${++prefixes}`
         const argument = JSON.stringify({ endpoint, prefix, ...credentials, 'request.timeout.ms': 1000 })
         return {
@@ -42,8 +43,8 @@ for (const [name, start] of [
           readBack: async ({ topic, partition }) =>
             (await rowsBelow(client, `${prefix}/${topic}/${partition}/`)).map(([id]) => Number(id)),
           async takeDown() {
-            pause()
-            return { restore: async () => resume() }
+            server.pause()
+            return { restore: async () => server.resume() }
           },
           child: { module: new URL('./s3-sink-child.ts', import.meta.url), argument },
         }
@@ -53,7 +54,7 @@ for (const [name, start] of [
     const storeOf = async (t: TestContext, changes: object = {}) => {
       const { endpoint, credentials } = server
       const options = { bucket: 'test', endpoint, ...credentials, 'request.timeout.ms': 5000, ...changes }
-      const store = await openS3Store(options, signal)
+      const store = await openS3Store(options, { disk: systemDisk, signal })
       t.after(() => store.close())
       return store
     }

@@ -303,14 +303,14 @@ test('errors: what may pass is unavailable, what stays is refused, and no messag
 })
 
 test('options that cannot be are refused before anything is asked', () => {
-  const refusal = (options: object) => {
+  const refusal = (options: object): string => {
     try {
       sinks.configure({ type: 's3', bucket: 'test', ...options }).create()
     } catch (error) {
       assert.ok(error instanceof SinkOptionsError, String(error))
       return error.message
     }
-    assert.fail('it was taken')
+    return assert.fail('it was taken')
   }
   assert.match(refusal({ prefix: '/raw' }), /sink\.prefix is "\/raw": expected no slash at the beginning/)
   assert.match(refusal({ endpoint: 'localhost:9000' }), /sink\.endpoint is .*: expected http:\/\/host:port/)
