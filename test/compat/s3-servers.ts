@@ -2,19 +2,16 @@
  * Real stores that speak S3: versitygw (Apache-2.0) and MinIO (AGPL-3.0, as a program of its own). Each is built with Go where it is missing, which takes some
  * minutes, and run in a temporary folder on a free loopback port.
  */
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { until } from '../support/until.ts'
-import { ensureInstalled } from './debian.ts'
+import { goProgram } from './go-program.ts'
 import { freePort } from './kafka.ts'
-
-const run = promisify(execFile)
 
 export interface StoreServer {
   readonly endpoint: string
@@ -68,32 +65,8 @@ const minio: Program = {
 export const startVersityGateway = (): Promise<StoreServer> => startStore(versityGateway)
 export const startMinio = (): Promise<StoreServer> => startStore(minio)
 
-/** Where the program is, built first where it is missing. */
-async function binaryOf({ name, source, version }: Program): Promise<string> {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sluice', `${name}-${version}`)
-  const binary = join(cache, name)
-  if (existsSync(binary)) return binary
-  ensureInstalled({
-    name: 'go',
-    packages: ['golang-go'],
-    isThere: () => spawnSync('go', ['version']).status === 0,
-  })
-  console.log(`building ${name} ${version}, which takes some minutes`)
-  const building = await mkdtemp(join(tmpdir(), `${name}-`))
-  try {
-    await run('go', ['install', `${source}@${version}`], { env: { ...process.env, GOBIN: building } })
-    await mkdir(cache, { recursive: true })
-    // Beside its final name first: another file system holds the temporary folder.
-    await run('cp', [join(building, name), `${binary}.new`])
-    await rename(`${binary}.new`, binary)
-  } finally {
-    await rm(building, { recursive: true, force: true })
-  }
-  return binary
-}
-
 async function startStore(program: Program): Promise<StoreServer> {
-  const binary = await binaryOf(program)
+  const binary = await goProgram({ ...program, package: program.source })
   const directory = await mkdtemp(join(tmpdir(), `${program.name}-data-`))
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
@@ -111,10 +84,13 @@ async function startStore(program: Program): Promise<StoreServer> {
     let said = ''
     for (const stream of [started.stdout, started.stderr])
       stream.on('data', (text: Buffer) => (said += text.toString()))
+    // Fails with what is wrong when it could not even be started.
+    await once(started, 'spawn')
+    // A signed request: MinIO may still answer it with 503 when its own page on its health says that it is ready.
     const isReady = () =>
-      fetch(endpoint).then(
-        ({ status }) => status < 500,
-        () => started.exitCode !== null,
+      client.send(new HeadBucketCommand({ Bucket: 'not-there' })).then(
+        () => true,
+        (error: Error) => error.name === 'NotFound' || started.exitCode !== null,
       )
     await until(isReady, { everyMs: 50, withinMs: 60_000, what: program.name })
     if (started.exitCode !== null) throw new Error(`${program.name} ended with ${started.exitCode}:\n${said}`)
@@ -134,7 +110,7 @@ async function startStore(program: Program): Promise<StoreServer> {
   }
   try {
     await start()
-    await until(() => isBucketMade(client), { everyMs: 100, withinMs: 60_000, what: `a bucket of ${program.name}` })
+    await client.send(new CreateBucketCommand({ Bucket: 'test' }))
   } catch (error) {
     await stop()
     throw error
@@ -145,19 +121,27 @@ async function startStore(program: Program): Promise<StoreServer> {
     client,
     kill,
     start,
-    pause: () => void child?.kill('SIGSTOP'),
+    pause: () => child && pause(child),
     resume: () => void child?.kill('SIGCONT'),
     stop,
   }
 }
 
-/** false: it takes connections, and is not ready for requests. */
-async function isBucketMade(client: S3Client): Promise<boolean> {
+/** The signal reaches the threads of a process one after the other, and each of them may answer a request until then. */
+function pause(child: ChildProcess): void {
+  const { pid } = child
+  child.kill('SIGSTOP')
+  while (!isStopped(pid!));
+}
+
+function isStopped(pid: number): boolean {
+  const tasks = `/proc/${pid}/task`
+  if (!existsSync(tasks)) return true
   try {
-    await client.send(new CreateBucketCommand({ Bucket: 'test' }))
-    return true
-  } catch (error) {
-    if (((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? 503) >= 500) return false
-    throw error
+    // The state stands behind the name, which is in parentheses: stopped, or dead.
+    return readdirSync(tasks).every((one) => /.*\) [TtZX]/.test(readFileSync(join(tasks, one, 'stat'), 'utf8')))
+  } catch {
+    // A thread has ended between the listing and the look at it.
+    return false
   }
 }
