@@ -5,7 +5,7 @@
 import { SluiceError } from '../../error.ts'
 import { KafkaError } from '../../protocol/error-codes.ts'
 import { type Cluster } from '../cluster.ts'
-import { TimeoutError } from '../errors.ts'
+import { AbortedError, TimeoutError } from '../errors.ts'
 import { isRetriable, withRetries } from '../retry.ts'
 
 /** A call about several things of which some failed. `failures` says which and why; `values` holds what succeeded. */
@@ -168,7 +168,7 @@ export class Gathering<K, V> {
           const keys = byNode.get(node) ?? new Map<string, K>()
           byNode.set(node, keys.set(name, key))
         } catch (error) {
-          this.fail(name, error as Error)
+          this.#failUnlessAborted([name], error as Error)
         }
       }),
     )
@@ -177,9 +177,15 @@ export class Gathering<K, V> {
         try {
           await ask(node, keys)
         } catch (error) {
-          for (const name of keys.keys()) this.fail(name, error as Error)
+          this.#failUnlessAborted(keys.keys(), error as Error)
         }
       }),
     )
+  }
+
+  /** The end of the time or the caller's signal is no answer about a thing: the whole attempt ends. */
+  #failUnlessAborted(names: Iterable<string>, error: Error): void {
+    if (error instanceof AbortedError) throw error
+    for (const name of names) this.fail(name, error)
   }
 }

@@ -34,7 +34,7 @@ test('kill -9 while appending: every acknowledged record is there, at its offset
   for (let round = 0; round < 6; round++) {
     const { child, closed, lines } = startAppending(t, directory)
     const wanted = 50 + Math.floor(random.next() * 2000)
-    await until(() => lines().length > wanted, { what: 'the child appends' })
+    await until(() => lines().length > wanted, { what: 'the child appends', withinMs: 120_000 })
     child.kill('SIGKILL')
     await closed
     for (const line of lines().slice(1)) {

@@ -5,7 +5,16 @@ import { Admin } from '../../../src/client/admin/index.ts'
 import { TimeoutError } from '../../../src/client/errors.ts'
 import { Producer } from '../../../src/client/producer/index.ts'
 import { type ErrorName, KafkaError } from '../../../src/protocol/error-codes.ts'
-import { delay, disconnect, error, once, startBroker, type TestBroker, times } from '../../../src/testing/index.ts'
+import {
+  delay,
+  disconnect,
+  error,
+  inOrder,
+  once,
+  startBroker,
+  type TestBroker,
+  times,
+} from '../../../src/testing/index.ts'
 
 interface Prepared {
   readonly admin: Admin
@@ -228,6 +237,17 @@ for (const call of calls) {
         return true
       })
       assert.equal(rule.seen, 1)
+    })
+
+    test('a request that the end of the time cuts off is a TimeoutError too', async (t) => {
+      const prepared = await prepare(t)
+      const rule = broker.intercept(api, inOrder(once(error(misplaced)), delay(3_600_000)))
+      t.after(() => rule.remove())
+      await assert.rejects(call.run(prepared, 300), (failure: Error) => {
+        assert.ok(failure instanceof TimeoutError, String(failure))
+        assert.match(failure.message, new RegExp(`did not succeed within 300 ms.*${misplaced}`))
+        return true
+      })
     })
 
     test('what does not pass in time is a TimeoutError that says what failed last', async (t) => {
