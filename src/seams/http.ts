@@ -27,18 +27,29 @@ export interface HttpRequest {
   readonly mostBytes: number
 }
 
+export interface HttpMessage extends HttpRequest {
+  readonly method: string
+  readonly body?: Buffer | undefined
+}
+
+export interface HttpSender {
+  /** As `get`, with a method and a body. */
+  send(message: HttpMessage): Promise<HttpAnswer>
+}
+
 export interface Http {
   /** A GET. Rejects when no whole answer came: refused, unknown host, timed out, aborted, too long. Follows no redirect. */
   get(request: HttpRequest): Promise<HttpAnswer>
 }
 
-export const systemHttp: Http = {
-  get({ url, headers, tls, timeoutMs, signal, mostBytes }) {
+export const systemHttp: Http & HttpSender = {
+  get: (request) => systemHttp.send({ ...request, method: 'GET' }),
+  send({ method, body, url, headers, tls, timeoutMs, signal, mostBytes }) {
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>()
     const limit = AbortSignal.timeout(timeoutMs)
     const ends = signal ? AbortSignal.any([signal, limit]) : limit
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const outgoing = send(url, { headers, signal: ends, ...tls }, (incoming) => {
+    const outgoing = send(url, { method, headers, signal: ends, ...tls }, (incoming) => {
       const chunks: Buffer[] = []
       let bytes = 0
       incoming.on('data', (chunk: Buffer) => {
@@ -52,7 +63,7 @@ export const systemHttp: Http = {
     outgoing.on('error', (error) => {
       reject(limit.aborted ? new Error(`no answer within ${timeoutMs} ms`, { cause: error }) : error)
     })
-    outgoing.end()
+    outgoing.end(body)
     return promise
   },
 }

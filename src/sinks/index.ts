@@ -1,4 +1,5 @@
 /** The stores that Sluice brings, as a value to pass in. A program with stores of its own makes a registry with both. */
+import { elasticsearchSink } from './elasticsearch.ts'
 import { fileSink } from './file.ts'
 import { postgresSink } from './postgres.ts'
 import { createSinkRegistry } from './registry.ts'
@@ -7,4 +8,11 @@ import type { SinkRegistry } from './sink.ts'
 import { sqliteSink } from './sqlite.ts'
 import { stdoutSink } from './stdout.ts'
 
-export const sinks: SinkRegistry = createSinkRegistry([fileSink, postgresSink, s3Sink, sqliteSink, stdoutSink])
+export const sinks: SinkRegistry = createSinkRegistry([
+  elasticsearchSink,
+  fileSink,
+  postgresSink,
+  s3Sink,
+  sqliteSink,
+  stdoutSink,
+])

@@ -41,7 +41,13 @@ export function makeLog(
     const text = texts[index % texts.length]
     const value = values?.get(offset) ?? JSON.stringify({ id: offset, partition: topicPartition.partition, text })
     records.push(
-      recordOf({ ...topicPartition, offset, key: `key-${offset}`, value, timestamp: 1_700_000_000_000 + offset }),
+      recordOf({
+        ...topicPartition,
+        offset,
+        key: `key-${topicPartition.partition}-${offset}`,
+        value,
+        timestamp: 1_700_000_000_000 + offset,
+      }),
     )
     offset += 1
   }

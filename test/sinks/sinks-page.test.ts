@@ -57,10 +57,12 @@ Where an application's records go: the \`sink\` of a [consumer.conf](consumer-co
 
 - transactional: rows and the offset they reach in one transaction of the store's.
 - create-once: an output whose name follows from its first offset exists once, whoever tries to make it.
+- idempotent: the same record again changes nothing.
 - at-least-once: written before it is committed; a crash in between repeats it.
 
 Where the store owns the offsets (transactional, create-once), resetting the group's offsets in Kafka does not move the store: Kafka's commit is a
-mirror for lag tools. How files come to hold each record once is in [decision 0003](decisions/0003-create-once.md), and objects in [0015](decisions/0015-object-stores.md).
+mirror for lag tools. How files come to hold each record once is in [decision 0003](decisions/0003-create-once.md), objects in
+[0015](decisions/0015-object-stores.md), and documents of an index in [0016](decisions/0016-search-indexes.md).
 
 A record that cannot be stored, and how an application gets past it, sink by sink: [poison records](poison-records.md).`
   return `${[intro, ...sinks.definitions.map(section)].join('\n\n')}\n`
