@@ -16,16 +16,9 @@ import { once } from 'node:events'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { ConsumerRecord } from '../src/protocol/records/consumer-record.ts'
-import { RecordBatchWriter } from '../src/protocol/records/batch-writer.ts'
-import { RecordBatch } from '../src/protocol/records/record-batch.ts'
-import { RecordCursor } from '../src/protocol/records/record-cursor.ts'
 import { systemClock } from '../src/seams/clock.ts'
-import { systemDisk } from '../src/seams/disk.ts'
-import { silentLogger } from '../src/seams/logger.ts'
-import { systemRandom } from '../src/seams/random.ts'
 import { sinks } from '../src/sinks/index.ts'
-import type { SinkContext } from '../src/sinks/sink.ts'
+import { type Polled, polls, rowOf, storeAll } from './flights.ts'
 import { PASSWORD, type PostgresServer, query, startPostgres } from '../test/compat/postgres.ts'
 
 export interface BenchOptions {
@@ -41,14 +34,7 @@ export interface Figures {
   readonly upsert: number
 }
 
-const POLL_RECORDS = 500
 const DDL = 'id bigint, at timestamptz, origin text, delay integer, distance double precision, note text'
-const topicPartition = { topic: 'flights', partition: 0 }
-
-interface Polled {
-  readonly records: readonly ConsumerRecord[]
-  readonly values: readonly unknown[]
-}
 
 /** Rows a second of each, a round. */
 export async function benchPostgresSink({ rows, rounds, flushRecords, print }: BenchOptions): Promise<Figures[]> {
@@ -86,19 +72,6 @@ export async function benchPostgresSink({ rows, rounds, flushRecords, print }: B
   return figures
 }
 
-const origins = ['SFO', 'JFK', 'ORD', 'LAX', 'SEA']
-
-function rowOf(id: number) {
-  return {
-    id,
-    at: 1_700_000_000_000 + id,
-    origin: origins[id % origins.length]!,
-    delay: (id % 300) - 60,
-    distance: (id % 4000) + 0.5,
-    note: id % 10 === 0 ? `gate\t${id % 40}` : `on time, gate ${id % 40}`,
-  }
-}
-
 async function writeRows(file: string, rows: number): Promise<void> {
   const out = createWriteStream(file)
   for (let id = 0; id < rows; id++) {
@@ -108,28 +81,6 @@ async function writeRows(file: string, rows: number): Promise<void> {
   }
   out.end()
   await once(out, 'close')
-}
-
-/** What polls hand to the runner, values decoded. */
-function polls(rows: number): Polled[] {
-  const polled: Polled[] = []
-  for (let from = 0; from < rows; from += POLL_RECORDS) {
-    const writer = new RecordBatchWriter()
-    const values: unknown[] = []
-    for (let id = from; id < Math.min(rows, from + POLL_RECORDS); id++) {
-      const text = JSON.stringify(rowOf(id))
-      writer.append({ value: Buffer.from(text), timestamp: 1_700_000_000_000 + id })
-      values.push(JSON.parse(text))
-    }
-    const records: ConsumerRecord[] = []
-    new RecordCursor(new RecordBatch(writer.build({ baseOffset: from })), 'flights', 0).take(
-      records,
-      POLL_RECORDS,
-      from,
-    )
-    polled.push({ records, values })
-  }
-  return polled
 }
 
 async function runCopy(server: PostgresServer, file: string, rows: number): Promise<number> {
@@ -167,36 +118,14 @@ async function runSink(
     ...(mode === 'upsert' ? { 'key.columns': ['id'] } : {}),
   }
   const sink = sinks.configure(config).create()
-  const context = contextOf()
   const began = systemClock.monotonic()
-  await sink.open(context)
-  await sink.assigned([{ topicPartition, committed: undefined, generation: 1 }])
-  let next = 0
-  for (const { records, values } of polled) {
-    const first = next
-    next += records.length
-    const { flushDue } = await sink.write({ topicPartition, first, next, records, values })
-    if (flushDue) await sink.flush(topicPartition, next, context.signal)
-  }
-  await sink.flush(topicPartition, next, context.signal)
-  await sink.close()
-  return finish(server, database, next, began)
-}
-
-function contextOf(): SinkContext {
-  return {
-    application: 'bench',
-    clusterId: 'cluster',
-    topicId: (topic) => topic,
-    consumer: 'consumer-thread-0',
-    consumerCount: 1,
-    valueType: 'json',
-    clock: systemClock,
-    random: systemRandom,
-    disk: systemDisk,
-    logger: silentLogger,
-    signal: new AbortController().signal,
-  }
+  await storeAll(sink, polled)
+  return finish(
+    server,
+    database,
+    polled.reduce((sum, { records }) => sum + records.length, 0),
+    began,
+  )
 }
 
 async function emptyTable(server: PostgresServer, hasKey = false): Promise<string> {

@@ -236,8 +236,7 @@ export function checkChainIdentity(found: ChainIdentity, wanted: ChainIdentity, 
     const { topic, partition } = wanted
     throw new SinkRefusedError(
       `${place} holds the files of another ${described[key]}: ${key} ${found[key]}, and topic ${topic}, ` +
-        `partition ${partition} has ${key} ${wanted[key]}. Move the folder away, or give this application ` +
-        'a directory of its own',
+        `partition ${partition} has ${key} ${wanted[key]}. Move the folder away, or give this application one of its own`,
     )
   }
 }
