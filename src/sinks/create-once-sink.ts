@@ -11,8 +11,9 @@
  */
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import { type TopicPartition, TopicPartitionMap } from '../protocol/records/topic-partition.ts'
+import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { createEncoder, type Encoder, recordColumns } from './file-encoding.ts'
+import { HeldPartitions } from './held-partitions.ts'
 import { type LineOptions } from './line-options.ts'
 import {
   type AssignedPartition,
@@ -25,7 +26,6 @@ import {
   SinkFencedError,
   type SinkPosition,
   SinkRefusedError,
-  SinkSequenceError,
   SinkUnavailableError,
 } from './sink.ts'
 
@@ -115,7 +115,7 @@ export class CreateOnceSink implements Sink {
   readonly #name: string
   readonly #options: LineOptions
   readonly #store: RangeStore
-  readonly #partitions = new TopicPartitionMap<Partition>()
+  readonly #partitions = new HeldPartitions<Partition>()
   #context!: SinkContext
   #encoder!: Encoder
 
@@ -157,13 +157,7 @@ export class CreateOnceSink implements Sink {
   }
 
   async write(batch: SinkBatch): Promise<{ flushDue: boolean }> {
-    const partition = this.#held(batch.topicPartition)
-    if (partition.position !== undefined && batch.first !== partition.position) {
-      throw new SinkSequenceError(
-        batch.topicPartition,
-        `a batch begins at ${batch.first}, and ${partition.position} comes next`,
-      )
-    }
+    const partition = this.#partitions.toWrite(batch)
     const { open } = partition
     if (open && open.pending.length >= (this.#options.gzip ? GZIP_CHUNK_LENGTH : CHUNK_LENGTH)) await this.#drain(open)
     const lines = this.#encoder.encode(batch)
@@ -203,13 +197,7 @@ export class CreateOnceSink implements Sink {
   }
 
   async flush(topicPartition: TopicPartition, next: number, signal: AbortSignal): Promise<{ durable: number }> {
-    const partition = this.#held(topicPartition)
-    if (partition.position !== undefined && next > partition.position) {
-      throw new SinkSequenceError(
-        topicPartition,
-        `a flush to ${next} goes beyond ${partition.position}, which was written last`,
-      )
-    }
+    const partition = this.#partitions.toFlush(topicPartition, next)
     if (partition.sealed) await this.#finish(partition, partition.sealed, signal)
     if (partition.position !== undefined && partition.position !== partition.durable) {
       if (partition.open || partition.position !== partition.start) {
@@ -289,11 +277,5 @@ export class CreateOnceSink implements Sink {
     } catch (error) {
       this.#context.logger.warn({ err: error, ...topicPartition, place: chain.place }, 'prepared file not removed yet')
     }
-  }
-
-  #held(topicPartition: TopicPartition): Partition {
-    const partition = this.#partitions.get(topicPartition)
-    if (!partition) throw new SinkSequenceError(topicPartition, 'it is not assigned')
-    return partition
   }
 }

@@ -5,7 +5,7 @@
  * What versions cannot do: a delete's version is forgotten by the index after `index.gc_deletes` (60 s). A record that is stored again later than that, as after a crash,
  * brings its document back until the delete itself comes again behind it.
  */
-import { type TopicPartition, TopicPartitionMap } from '../protocol/records/topic-partition.ts'
+import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { type HttpSender, systemHttp } from '../seams/http.ts'
 import { bulkOutcome, poisonError, requestError } from './elasticsearch-answers.ts'
 import { SearchCluster } from './elasticsearch-client.ts'
@@ -13,6 +13,7 @@ import { type Destination, DocumentEncoder, type Operation } from './elasticsear
 import { claimVersions } from './elasticsearch-versions.ts'
 import { checkOptions, type ElasticsearchOptions, indexProblem, options } from './elasticsearch-options.ts'
 import { recordColumns } from './file-encoding.ts'
+import { HeldPartitions } from './held-partitions.ts'
 import { defineSink } from './registry.ts'
 import {
   type AssignedPartition,
@@ -24,7 +25,6 @@ import {
   SinkOptionsError,
   type SinkPosition,
   SinkRefusedError,
-  SinkSequenceError,
   SinkUnavailableError,
 } from './sink.ts'
 
@@ -40,7 +40,7 @@ interface Partition {
 export class ElasticsearchSink implements Sink {
   readonly #options: ElasticsearchOptions
   readonly #http: HttpSender
-  readonly #partitions = new TopicPartitionMap<Partition>()
+  readonly #partitions = new HeldPartitions<Partition>()
   #context!: SinkContext
   #cluster!: SearchCluster
   #encoder!: DocumentEncoder
@@ -120,13 +120,7 @@ export class ElasticsearchSink implements Sink {
   }
 
   async write(batch: SinkBatch): Promise<{ flushDue: boolean }> {
-    const partition = this.#held(batch.topicPartition)
-    if (partition.position !== undefined && batch.first !== partition.position) {
-      throw new SinkSequenceError(
-        batch.topicPartition,
-        `a batch begins at ${batch.first}, and ${partition.position} comes next`,
-      )
-    }
+    const partition = this.#partitions.toWrite(batch)
     const operations = this.#encoder.encode(batch, partition.destination)
     partition.position = batch.next
     for (const operation of operations) partition.held.push(operation)
@@ -134,13 +128,7 @@ export class ElasticsearchSink implements Sink {
   }
 
   async flush(topicPartition: TopicPartition, next: number, signal: AbortSignal): Promise<{ durable: number }> {
-    const partition = this.#held(topicPartition)
-    if (partition.position !== undefined && next > partition.position) {
-      throw new SinkSequenceError(
-        topicPartition,
-        `a flush to ${next} goes beyond ${partition.position}, which was written last`,
-      )
-    }
+    const partition = this.#partitions.toFlush(topicPartition, next)
     const end = partition.position ?? next
     while (partition.held.length > 0) {
       const count = this.#fitting(partition.held)
@@ -234,12 +222,6 @@ export class ElasticsearchSink implements Sink {
 
   async close(): Promise<void> {
     for (const topicPartition of this.#partitions.keys()) this.#partitions.delete(topicPartition)
-  }
-
-  #held(topicPartition: TopicPartition): Partition {
-    const partition = this.#partitions.get(topicPartition)
-    if (!partition) throw new SinkSequenceError(topicPartition, 'it is not assigned')
-    return partition
   }
 }
 

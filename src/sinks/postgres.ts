@@ -19,7 +19,7 @@
  * Lines are encoded when they are written, and held until they are committed. When there are many, they go to the server before the flush
  * (postgres-copy-ahead.ts): COPY first, then the compare-and-set, which is as good, as it is the commit that counts. A recreated topic, or another cluster's of the same name, has an id and so a row of its own.
  */
-import { type TopicPartition, TopicPartitionMap } from '../protocol/records/topic-partition.ts'
+import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { diskError } from './disk-error.ts'
 import { columnsOf, encodeRows } from './postgres-columns.ts'
 import {
@@ -46,6 +46,7 @@ import {
   upsertSql,
 } from './postgres-sql.ts'
 import { prepareTables, shapeOf, type Tables } from './postgres-tables.ts'
+import { HeldPartitions } from './held-partitions.ts'
 import { defineSink } from './registry.ts'
 import {
   type AssignedPartition,
@@ -58,7 +59,6 @@ import {
   type SinkPosition,
   SinkRecordError,
   SinkRefusedError,
-  SinkSequenceError,
   SinkUnavailableError,
 } from './sink.ts'
 
@@ -101,7 +101,7 @@ export class PostgresSink implements Sink {
   readonly #target: Target
   readonly #loadDriver: () => Promise<PostgresDriver>
   readonly #aheadBytes: number
-  readonly #partitions = new TopicPartitionMap<Partition>()
+  readonly #partitions = new HeldPartitions<Partition>()
   #context!: SinkContext
   #connections: Connections | undefined
   #tables!: Opening
@@ -224,13 +224,7 @@ export class PostgresSink implements Sink {
   }
 
   async write(batch: SinkBatch): Promise<{ flushDue: boolean }> {
-    const partition = this.#held(batch.topicPartition)
-    if (partition.position !== undefined && batch.first !== partition.position) {
-      throw new SinkSequenceError(
-        batch.topicPartition,
-        `a batch begins at ${batch.first}, and ${partition.position} comes next`,
-      )
-    }
+    const partition = this.#partitions.toWrite(batch)
     const { columns } = this.#tables
     const { lines, deletes } = encodeRows(
       { columns, valueType: this.#context.valueType, mode: this.#options.mode },
@@ -264,13 +258,7 @@ export class PostgresSink implements Sink {
   }
 
   async flush(topicPartition: TopicPartition, next: number, signal: AbortSignal): Promise<{ durable: number }> {
-    const partition = this.#held(topicPartition)
-    if (partition.position !== undefined && next > partition.position) {
-      throw new SinkSequenceError(
-        topicPartition,
-        `a flush to ${next} goes beyond ${partition.position}, which was written last`,
-      )
-    }
+    const partition = this.#partitions.toFlush(topicPartition, next)
     if (partition.position === undefined || partition.position === partition.durable) return { durable: next }
     const { ahead } = partition
     partition.ahead = undefined
@@ -481,12 +469,6 @@ export class PostgresSink implements Sink {
     const ahead = this.#partitions.get(topicPartition)?.ahead
     if (ahead) this.#connections!.abandon(ahead.session)
     this.#partitions.delete(topicPartition)
-  }
-
-  #held(topicPartition: TopicPartition): Partition {
-    const partition = this.#partitions.get(topicPartition)
-    if (!partition) throw new SinkSequenceError(topicPartition, 'it is not assigned')
-    return partition
   }
 }
 

@@ -15,9 +15,10 @@
 import { dirname } from 'node:path'
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { z } from 'zod'
-import { type TopicPartition, TopicPartitionMap } from '../protocol/records/topic-partition.ts'
+import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { diskError } from './disk-error.ts'
 import { recordColumns } from './file-encoding.ts'
+import { HeldPartitions } from './held-partitions.ts'
 import { defineSink } from './registry.ts'
 import {
   type AssignedPartition,
@@ -30,7 +31,6 @@ import {
   type SinkPosition,
   SinkRecordError,
   SinkRefusedError,
-  SinkSequenceError,
 } from './sink.ts'
 import {
   type Column,
@@ -113,7 +113,7 @@ interface Statements {
 
 class SqliteSink implements Sink {
   readonly #options: SqliteOptions
-  readonly #partitions = new TopicPartitionMap<Partition>()
+  readonly #partitions = new HeldPartitions<Partition>()
   #context!: SinkContext
   #database: DatabaseSync | undefined
   #columns: readonly Column[] = []
@@ -182,13 +182,7 @@ class SqliteSink implements Sink {
   }
 
   async write(batch: SinkBatch): Promise<{ flushDue: boolean }> {
-    const partition = this.#held(batch.topicPartition)
-    if (partition.position !== undefined && batch.first !== partition.position) {
-      throw new SinkSequenceError(
-        batch.topicPartition,
-        `a batch begins at ${batch.first}, and ${partition.position} comes next`,
-      )
-    }
+    const partition = this.#partitions.toWrite(batch)
     const { valueType } = this.#context
     const rows = batch.records.map((record, index) => rowOf(this.#columns, record, batch.values[index], valueType))
     partition.start ??= batch.first
@@ -199,13 +193,7 @@ class SqliteSink implements Sink {
   }
 
   async flush(topicPartition: TopicPartition, next: number, signal: AbortSignal): Promise<{ durable: number }> {
-    const partition = this.#held(topicPartition)
-    if (partition.position !== undefined && next > partition.position) {
-      throw new SinkSequenceError(
-        topicPartition,
-        `a flush to ${next} goes beyond ${partition.position}, which was written last`,
-      )
-    }
+    const partition = this.#partitions.toFlush(topicPartition, next)
     if (partition.position === undefined || partition.position === partition.durable) return { durable: next }
     try {
       await this.#whenNotBusy(() => transaction(this.#database!, () => this.#store(partition)), signal)
@@ -274,12 +262,6 @@ class SqliteSink implements Sink {
   #whenNotBusy<T>(work: () => T, signal?: AbortSignal): Promise<T> {
     const { database, 'busy.timeout.ms': timeoutMs } = this.#options
     return whenNotBusy({ context: this.#context, database, timeoutMs, ...(signal ? { signal } : {}) }, work)
-  }
-
-  #held(topicPartition: TopicPartition): Partition {
-    const partition = this.#partitions.get(topicPartition)
-    if (!partition) throw new SinkSequenceError(topicPartition, 'it is not assigned')
-    return partition
   }
 }
 
