@@ -9,7 +9,7 @@
  * A document is the JSON value with the text that it came in, so that no number is rounded, unless columns are named.
  */
 import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
-import { createEncoder, type Encoder } from './file-encoding.ts'
+import { createEncoder, type Encoder, recordColumns } from './file-encoding.ts'
 import { type SinkBatch, SinkRecordError, type ValueType } from './sink.ts'
 
 /** Elasticsearch's limit. */
@@ -39,10 +39,14 @@ export class DocumentEncoder {
   readonly #options: DocumentOptions
   /** undefined: the value is the document. */
   readonly #encoder: Encoder | undefined
+  /** As they stand in a document: the record's own without their sign. */
+  readonly #columnNames: readonly string[]
 
   constructor(options: DocumentOptions) {
     this.#options = options
     const { columns, valueType } = options
+    const own: readonly string[] = recordColumns
+    this.#columnNames = (columns ?? own).map((column) => (own.includes(column) ? column.slice(1) : column))
     const isDocument = columns === undefined && valueType === 'json'
     this.#encoder = isDocument ? undefined : createEncoder({ format: 'jsonl', columns, delimiter: ',', valueType })
   }
@@ -92,10 +96,9 @@ export class DocumentEncoder {
   }
 
   #stamped(document: string, record: ConsumerRecord, value: unknown): string {
-    const { timestampField: field, columns } = this.#options
+    const { timestampField: field } = this.#options
     if (field === undefined) return document
-    const has = this.#encoder ? (columns?.includes(field) ?? false) : Object.hasOwn(value as object, field)
-    if (has) return document
+    if (this.#encoder ? this.#columnNames.includes(field) : Object.hasOwn(value as object, field)) return document
     const rest = document.slice(document.indexOf('{') + 1)
     const isEmpty = rest.trim() === '}'
     return `{${JSON.stringify(field)}:${record.timestamp}${isEmpty ? '' : ','}${rest}`

@@ -93,6 +93,26 @@ test('documents: the text as it came, columns, other values, the timestamp', asy
   ])
 })
 
+test('the timestamp stands in a document once, whatever its columns are called', async () => {
+  for (const [given, field] of [
+    [{}, 'timestamp'],
+    [{ columns: ['$timestamp'] }, 'timestamp'],
+    [{ columns: ['at'] }, 'at'],
+    [{ columns: ['at'] }, '@timestamp'],
+  ] as const) {
+    const index = new Index()
+    const sink = await sinkOver(
+      index,
+      { ...given, 'timestamp.field': field },
+      contextOf({ valueType: 'columns' in given ? 'json' : 'string' }),
+    )
+    await sink.write(batchOf(['{"at":5}']))
+    await sink.flush(flights, 1, signal)
+    const document = bulksOf(index)[0]!.body.split('\n')[1]!
+    assert.equal(document.split(`"${field}":`).length, 2, document)
+  }
+})
+
 test('a value that can be no document is named', async () => {
   for (const [value, why] of [
     ['[1]', /the value is an array/],
