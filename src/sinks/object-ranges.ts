@@ -33,7 +33,7 @@ export class ObjectRanges implements RangeStore {
   /** Some stores take `If-None-Match` and `If-Match`, and write all the same. */
   async #probe(store: ObjectStore): Promise<Guarantee> {
     const { random, signal, logger } = this.#context
-    const key = `${this.#options.prefix}.sluice-probe-${random.uuid()}`
+    const key = `${this.#options.prefix}.sluice/probe-${random.uuid()}`
     // A request whose answer was lost is sent again by the driver, and its own first one is then in the way: nobody else writes this key.
     const write = async (text: string, condition: PutCondition) => {
       const etag = await store.put(key, text, condition, signal)
