@@ -344,7 +344,9 @@ export function groupSuite(environment: Environment): void {
   })
 
   describe('nothing lost, nothing twice', () => {
-    for (const strategy of ['range', 'cooperative-sticky']) {
+    // The case takes a commit that is refused for one that was not made. Where nodes are killed the answer to an earlier attempt can be lost,
+    // and the commit have been made all the same: nobody counts its records then.
+    for (const strategy of environment.areNodesKilled ? [] : ['range', 'cooperative-sticky']) {
       check(`${strategy}: members come and go while records are produced, each record is processed once`, async (f) => {
         const topic = await f.topic(4)
         const total = 4000
