@@ -1,7 +1,7 @@
 /** Ten kills of `sluice run` with the elasticsearch sink (store-run-scenario.ts): a document of each record, and no more. */
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startBroker } from '../../src/testing/start-broker.ts'
+import { assertEachOnce } from '../support/each-once.ts'
 import { startKafka } from './kafka.ts'
 import { countOf, documentsOf, put } from './search-reading.ts'
 import { type SearchServer, startElasticsearch, startOpenSearch } from './search-servers.ts'
@@ -26,11 +26,7 @@ for (const [name, start, startCluster] of [
       stored: count,
     })
     const ids = (await documentsOf(url, 'flights')).map(({ _source }) => Number(_source['id']))
-    ids.sort((left, right) => left - right)
-    assert.deepEqual(
-      ids,
-      Array.from({ length: produced }, (_, id) => id),
-    )
+    assertEachOnce(ids, produced)
     const again = (said.match(/Trying again/g) ?? []).length
     t.diagnostic(`${produced} records, ${KILLS} kills, ${again} times tried again`)
   })

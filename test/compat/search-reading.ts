@@ -9,20 +9,25 @@ export async function documentsOf(url: string, index: string): Promise<Hit[]> {
   const refreshed = await fetch(`${url}/${index}/_refresh`, { method: 'POST' })
   if (refreshed.status === 404) return []
   const found: Hit[] = []
-  // Pages by the order of the index itself; nothing writes meanwhile.
-  for (let after: unknown; ;) {
-    const query = { size: 5000, sort: [{ _doc: 'asc' }], ...(after !== undefined && { search_after: after }) }
-    const answer = await fetch(`${url}/${index}/_search`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(query),
-    })
-    if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`)
-    const { hits } = (await answer.json()) as { hits: { hits: (Hit & { sort: unknown })[] } }
-    found.push(...hits.hits)
-    if (hits.hits.length < 5000) return found
-    after = hits.hits.at(-1)!.sort
+  // A scroll sees the index as it was when it began: pages by `search_after` would miss and repeat documents when segments are merged meanwhile.
+  let page = await scrolled(url, `/${index}/_search?scroll=1m`, { size: 5000, sort: ['_doc'] })
+  while (page.hits.hits.length > 0) {
+    found.push(...page.hits.hits)
+    page = await scrolled(url, '/_search/scroll', { scroll: '1m', scroll_id: page._scroll_id })
   }
+  return found
+}
+
+interface Page {
+  readonly _scroll_id: string
+  readonly hits: { readonly hits: readonly Hit[] }
+}
+
+async function scrolled(url: string, path: string, body: object): Promise<Page> {
+  const headers = { 'content-type': 'application/json' }
+  const answer = await fetch(`${url}${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
+  if (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`)
+  return (await answer.json()) as Page
 }
 
 export async function countOf(url: string, index: string): Promise<number> {
