@@ -245,19 +245,11 @@ export class CreateOnceSink implements Sink {
     topicPartitions: readonly TopicPartition[],
     why: 'revoked' | 'lost',
   ): Promise<readonly DurablePosition[]> {
-    return Promise.all(
-      topicPartitions.map(async (topicPartition) => {
-        const partition = this.#partitions.get(topicPartition)
-        if (partition?.position !== undefined && why === 'revoked') {
-          await this.flush(topicPartition, partition.position, this.#context.signal).catch((error: unknown) => {
-            const found = { err: error, ...topicPartition }
-            this.#context.logger.warn(found, 'not published before revocation; the next owner reads it again')
-          })
-        }
-        await this.#forget(topicPartition)
-        return { topicPartition, durable: partition?.durable }
-      }),
-    )
+    return this.#partitions.release(topicPartitions, why, {
+      flush: (topicPartition, next) => this.flush(topicPartition, next, this.#context.signal),
+      forget: (topicPartition) => this.#forget(topicPartition),
+      logger: this.#context.logger,
+    })
   }
 
   async close(): Promise<void> {

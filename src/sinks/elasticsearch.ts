@@ -7,6 +7,7 @@
  */
 import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { type HttpSender, systemHttp } from '../seams/http.ts'
+import { readAuthorities } from './authority-file.ts'
 import { bulkOutcome, poisonError, requestError } from './elasticsearch-answers.ts'
 import { SearchCluster } from './elasticsearch-client.ts'
 import { type Destination, DocumentEncoder, type Operation } from './elasticsearch-documents.ts'
@@ -22,7 +23,6 @@ import {
   type Sink,
   type SinkBatch,
   type SinkContext,
-  SinkOptionsError,
   type SinkPosition,
   SinkRefusedError,
   SinkUnavailableError,
@@ -65,7 +65,7 @@ export class ElasticsearchSink implements Sink {
     this.#cluster = new SearchCluster(this.#http, {
       nodes: [this.#options.url].flat(),
       authorization: authorizationOf(this.#options),
-      tls: { ca: await this.#authority() },
+      tls: { ca: await readAuthorities(context.disk, this.#options['ssl.ca']) },
       timeoutMs: this.#options['request.timeout.ms'],
       gzip: this.#options.gzip,
     })
@@ -77,16 +77,6 @@ export class ElasticsearchSink implements Sink {
     return {
       guarantee: 'idempotent',
       flushHint: { records: this.#options['flush.records'], intervalMs: this.#options['flush.ms'] },
-    }
-  }
-
-  async #authority(): Promise<string | undefined> {
-    const file = this.#options['ssl.ca']
-    if (file === undefined) return undefined
-    try {
-      return (await this.#context.disk.readFile(file)).toString()
-    } catch (error) {
-      throw new SinkOptionsError(`sink.ssl.ca names ${file}, which cannot be read: ${(error as Error).message}`)
     }
   }
 
@@ -205,19 +195,11 @@ export class ElasticsearchSink implements Sink {
     topicPartitions: readonly TopicPartition[],
     why: 'revoked' | 'lost',
   ): Promise<readonly DurablePosition[]> {
-    return Promise.all(
-      topicPartitions.map(async (topicPartition) => {
-        const partition = this.#partitions.get(topicPartition)
-        if (partition?.position !== undefined && why === 'revoked') {
-          await this.flush(topicPartition, partition.position, this.#context.signal).catch((error: unknown) => {
-            const found = { err: error, ...topicPartition }
-            this.#context.logger.warn(found, 'not stored before revocation; the next owner reads it again')
-          })
-        }
-        this.#partitions.delete(topicPartition)
-        return { topicPartition, durable: partition?.durable }
-      }),
-    )
+    return this.#partitions.release(topicPartitions, why, {
+      flush: (topicPartition, next) => this.flush(topicPartition, next, this.#context.signal),
+      forget: (topicPartition) => void this.#partitions.delete(topicPartition),
+      logger: this.#context.logger,
+    })
   }
 
   async close(): Promise<void> {

@@ -22,11 +22,25 @@
  *
  * A line: values with a tab between, `\N` for NULL, `\\ \n \r \t` escaped, LF at the end. So every LF ends a row.
  */
-import type { ConsumerRecord } from '../protocol/records/consumer-record.ts'
 import { exactJsonText } from '../protocol/records/exact-json.ts'
-import { recordColumns, type RecordColumn } from './file-encoding.ts'
+import type { RecordColumn } from './file-encoding.ts'
 import { didYouMean } from './registry.ts'
-import { type SinkBatch, SinkRecordError, SinkRefusedError, type ValueType } from './sink.ts'
+import { type SinkBatch, SinkRefusedError, type ValueType } from './sink.ts'
+import {
+  bytesOf,
+  canDelete,
+  cellOf,
+  type CellEncoder,
+  type ColumnOption as OptionOf,
+  isDecimal,
+  isInherited,
+  isNumber,
+  jsonOf,
+  type TableColumn as ColumnOf,
+  textOf,
+  type WantedColumn as WantedOf,
+  wantedColumns,
+} from './table-columns.ts'
 
 /** What the `type` of a column may say, as `format_type` spells it. */
 export const columnTypes = [
@@ -53,23 +67,10 @@ const spelled: Partial<Record<ColumnType, string>> = {
   timestamp: 'timestamp without time zone',
 }
 
-/** A column as the configuration has it. */
-export type ColumnOption =
-  | string
-  | { readonly name: string; readonly type?: ColumnType; readonly field?: string; readonly optional?: boolean }
-
-/** A column that is wanted, before the table was looked at. */
-export interface WantedColumn {
-  readonly name: string
-  /** The JSON field, or the record's own part. */
-  readonly field: string
-  readonly record: RecordColumn | undefined
-  readonly optional: boolean
-  /** As the configuration says; undefined: whatever the table has. */
-  readonly type: ColumnType | undefined
-  /** For a table that must be made. */
-  readonly createdAs: ColumnType
-}
+export type ColumnOption = OptionOf<ColumnType>
+export type WantedColumn = WantedOf<ColumnType>
+/** Its cell is as COPY reads it. */
+export type Column = ColumnOf<ColumnType>
 
 /** One column of the catalog. */
 export interface TableColumn {
@@ -86,42 +87,11 @@ export interface TableColumn {
   readonly isGenerated: boolean
 }
 
-export interface Column extends WantedColumn {
-  readonly declared: string
-  readonly notNull: boolean
-  readonly isKey: boolean
-  /** Every object has something of that name. */
-  readonly isInherited: boolean
-  /** The cell as COPY reads it, or undefined when the column does not take such a value. Never asked about null. */
-  readonly encode: CellEncoder
-}
-
-type CellEncoder = (value: unknown) => string | undefined
-
 export function columnsOf(options: readonly ColumnOption[] | undefined, valueType: ValueType): readonly WantedColumn[] {
-  const columns = (options ?? recordColumns).map((option) => {
-    const { name, type, field, optional } = typeof option === 'string' ? { name: option } : option
-    const source = field ?? name
-    const record = recordColumns.find((own) => own === source)
-    return {
-      name: record !== undefined && name === source ? name.slice(1) : name,
-      field: source,
-      record,
-      optional: optional ?? false,
-      type,
-      // Without a type, any JSON value: nothing is refused or bent that the configuration has not asked for.
-      createdAs: type ?? (record === undefined ? 'jsonb' : recordColumnType(record, valueType)),
-    }
-  })
-  const twice = columns.find(({ name }, index) => columns.findIndex((other) => other.name === name) !== index)
-  if (twice) throw new SinkRefusedError(`"columns" has "${twice.name}" twice`)
-  const field = columns.find(({ record }) => record === undefined)
-  if (field && valueType !== 'json') {
-    throw new SinkRefusedError(
-      `the postgres sink has the column "${field.name}", and values are read as ${valueType}: set "value": "json"`,
-    )
-  }
-  return columns
+  // Without a type, any JSON value: nothing is refused or bent that the configuration has not asked for.
+  const typeOf = (record: RecordColumn | undefined) =>
+    record === undefined ? 'jsonb' : recordColumnType(record, valueType)
+  return wantedColumns(options, { sink: 'postgres', valueType, typeOf })
 }
 
 function recordColumnType(record: RecordColumn, valueType: ValueType): ColumnType {
@@ -165,8 +135,8 @@ export function matchTable(
       throw refused(`${column.field} is bytes with "value": "bytes": make it bytea, or read values as text`)
     }
     const isKey = keyColumns.includes(column.name)
-    const isInherited = column.field in Object.prototype
-    return { ...column, declared, notNull, isKey, isInherited, encode: cellEncoder(column, existing) }
+    const inherited = isInherited(column.field)
+    return { ...column, declared, notNull, isKey, isInherited: inherited, encode: cellEncoder(column, existing) }
   })
   const filled = new Set(columns.map(({ name }) => name))
   const unfilled = found.find(
@@ -195,12 +165,7 @@ function cellEncoder({ record }: WantedColumn, { type, category }: TableColumn):
   if (type === 'bytea') return bytesCell
   if (instants.has(type)) return (value) => instantCell(value, type)
   if (type === 'float4' || type === 'float8') return (value) => (isNumber(value) ? String(value) : undefined)
-  if (type === 'numeric') {
-    return (value) =>
-      isNumber(value) || (typeof value === 'string' && /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(value))
-        ? String(value)
-        : undefined
-  }
+  if (type === 'numeric') return (value) => (isDecimal(value) ? String(value) : undefined)
   if (category === 'A') return (value) => (Array.isArray(value) ? textCell(arrayLiteral(value)) : undefined)
   if (category === 'S') return stringCell
   return (value) => (typeof value === 'string' || isNumber(value) ? textCell(String(value)) : undefined)
@@ -217,13 +182,8 @@ export function textCell(text: string): string | undefined {
 }
 
 function stringCell(value: unknown): string | undefined {
-  if (typeof value === 'string') return textCell(value)
-  if (value instanceof JsonText) return textCell(value.text)
-  return typeof value === 'object' ? jsonCell(value) : undefined
-}
-
-function isNumber(value: unknown): value is number | bigint {
-  return typeof value === 'number' || typeof value === 'bigint'
+  const text = textOf(value)
+  return text === undefined ? undefined : textCell(text)
 }
 
 function integerCell(value: unknown, limit: number, isBig: boolean): string | undefined {
@@ -238,32 +198,14 @@ function jsonCell(value: unknown): string | undefined {
   return Buffer.isBuffer(value) ? undefined : textCell(exactJsonText(value))
 }
 
-/** `$value`: JSON as it came, where values are read as JSON; a JSON string, where they are text. */
 function jsonTextCell(value: unknown): string | undefined {
-  return value instanceof JsonText ? textCell(value.text) : jsonCell(value)
-}
-
-/** Text that has been parsed as JSON already. */
-class JsonText {
-  readonly text: string
-
-  constructor(text: string) {
-    this.text = text
-  }
-
-  toJSON(): unknown {
-    return JSON.parse(this.text)
-  }
+  const text = jsonOf(value)
+  return text === undefined ? undefined : textCell(text)
 }
 
 function bytesCell(value: unknown): string | undefined {
-  if (Buffer.isBuffer(value)) return `\\\\x${value.toString('hex')}`
-  if (
-    typeof value !== 'string' ||
-    !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/.test(value)
-  )
-    return undefined
-  return `\\\\x${Buffer.from(value, 'base64').toString('hex')}`
+  const bytes = bytesOf(value)
+  return bytes === undefined ? undefined : `\\\\x${bytes.toString('hex')}`
 }
 
 /** 0001-01-01 and the end of 9999: what ISO 8601 writes with four digits. */
@@ -326,86 +268,27 @@ export interface EncodedRows {
 export function encodeRows(options: RowOptions, { records, values }: SinkBatch): EncodedRows {
   const { columns, valueType } = options
   const isUpsert = options.mode === 'upsert'
-  // Only a key that the record has beside its value can say what a record without a value is about.
-  const canDelete =
-    isUpsert && columns.every(({ isKey, record }) => !isKey || (record !== undefined && record !== '$value'))
+  const mayDelete = isUpsert && canDelete(columns)
   let lines = ''
   let deletes = 0
   for (let index = 0; index < records.length; index++) {
     const record = records[index]!
     const value = values[index]
-    const deleted = canDelete && record.value === null
+    const deleted = mayDelete && record.value === null
     if (isUpsert) lines += `${record.offset}\t${deleted ? 't' : 'f'}\t`
     if (deleted) deletes += 1
     for (let at = 0; at < columns.length; at++) {
       const column = columns[at]!
       if (at > 0) lines += '\t'
       if (deleted && !column.isKey) lines += '\\N'
-      else lines += cellOf(column, record, value, valueType)
+      else lines += cellOf(column, record, value, valueType, oddity) ?? '\\N'
     }
     lines += '\n'
   }
   return { lines, deletes }
 }
 
-function cellOf(column: Column, record: ConsumerRecord, value: unknown, valueType: ValueType): string {
-  const found =
-    column.record === undefined ? fieldOf(column, record, value) : recordField(column.record, record, value, valueType)
-  if (found === null || found === undefined) {
-    if (column.notNull || column.isKey) throw mistyped(column, record, null)
-    return '\\N'
-  }
-  const cell = column.encode(found)
-  if (cell === undefined) throw mistyped(column, record, found)
-  return cell
-}
-
-function fieldOf(column: Column, record: ConsumerRecord, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new SinkRecordError(record, `the value is ${described(value)}, and columns need a JSON object`)
-  }
-  const found = (value as Record<string, unknown>)[column.field]
-  // JSON has no undefined, but every object inherits a `constructor`.
-  if (found !== undefined && (!column.isInherited || Object.hasOwn(value, column.field))) return found
-  if (column.optional) return null
-  const hint = didYouMean(column.field, Object.keys(value))
-  throw new SinkRecordError(
-    record,
-    `the value has no field "${column.field}"${hint}, which the column ${column.name} needs`,
-  )
-}
-
-function recordField(name: RecordColumn, record: ConsumerRecord, value: unknown, valueType: ValueType): unknown {
-  if (name === '$topic') return record.topic
-  if (name === '$partition') return record.partition
-  if (name === '$offset') return record.offset
-  if (name === '$timestamp') return record.timestamp
-  if (name === '$key') return valueType === 'bytes' ? record.key : record.keyText()
-  if (valueType === 'bytes') return record.value
-  if (valueType === 'string') return typeof value === 'string' ? value : record.valueText()
-  const text = record.valueText()
-  return text === null ? null : new JsonText(text)
-}
-
-function mistyped(column: Column, record: ConsumerRecord, value: unknown): SinkRecordError {
-  const isNullKey = column.isKey && value === null
-  const takes = isNullKey ? 'no null, as it is of the key' : `${column.declared}${column.notNull ? ' NOT NULL' : ''}`
-  const text = typeof value === 'string' ? value : ''
-  const odd = text.includes('\0')
-    ? ' with a NUL character, which PostgreSQL cannot hold'
-    : text.isWellFormed()
-      ? ''
-      : ' with half of a surrogate pair, which UTF-8 cannot hold'
-  return new SinkRecordError(
-    record,
-    `"${column.field}" is ${described(value)}${odd}, and the column ${column.name} takes ${takes}`,
-  )
-}
-
-function described(value: unknown): string {
-  if (value === null || value === undefined) return 'null'
-  if (Buffer.isBuffer(value)) return `${value.length} bytes`
-  const text = exactJsonText(value)
-  const kind = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `the ${typeof value}`
-  return `${kind} ${text.length > 60 ? `${text.slice(0, 57)}...` : text}`
+function oddity(text: string): string {
+  if (text.includes('\0')) return ' with a NUL character, which PostgreSQL cannot hold'
+  return text.isWellFormed() ? '' : ' with half of a surrogate pair, which UTF-8 cannot hold'
 }

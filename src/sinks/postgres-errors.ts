@@ -3,7 +3,10 @@
  * No message holds the password, whatever the driver says.
  */
 import { SluiceError } from '../error.ts'
+import { type Attempt, isTlsError, masked, networkErrors, safeCause } from './server-errors.ts'
 import { SinkRefusedError, SinkUnavailableError } from './sink.ts'
+
+const CAUSE_FIELDS = ['code', 'detail', 'where']
 
 /** What the driver throws: the server's answer (with `severity`), or the network's error. */
 export interface PostgresError extends Error {
@@ -34,15 +37,7 @@ const passing: Readonly<Record<string, string>> = {
   '58': 'the server cannot read or write its files: look at its log',
   '08': 'the connection broke',
   '08P01': 'the connection broke',
-  ECONNREFUSED: 'is the server running, and does it listen there?',
-  ECONNRESET: 'the connection broke',
-  EPIPE: 'the connection broke',
-  ETIMEDOUT: 'the server does not answer: is it, or the network, down?',
-  EHOSTUNREACH: 'the network does not reach the host',
-  ENETUNREACH: 'the network does not reach the host',
-  ENOTFOUND: 'the name of the host is not known: is "host" right?',
-  EAI_AGAIN: 'the name of the host cannot be looked up at the moment',
-  ENOENT: 'there is no such socket: is the server running?',
+  ...networkErrors,
 }
 
 /** Stays until somebody changes something. */
@@ -75,14 +70,6 @@ export function isServerRefusal(error: unknown): boolean {
   return severity !== undefined && !/^(?:08|28|3D|57P|25P03|53300|XX)/.test(code ?? 'XX')
 }
 
-export interface Attempt {
-  /** What was being done, to what: `store into the table flights`. */
-  readonly doing: string
-  /** `postgres://user@host:port/database`. */
-  readonly where: string
-  readonly password: string | undefined
-}
-
 /** An error of the contract, and one that is neither the server's nor the network's, stays as it is. */
 export function postgresError(error: unknown, { doing, where, password }: Attempt): Error {
   if (error instanceof SluiceError) return error
@@ -92,7 +79,7 @@ export function postgresError(error: unknown, { doing, where, password }: Attemp
   const described = `cannot ${doing} at ${where}: ${said}${code && !said.includes(code) ? ` (${code})` : ''}`
   const transient = passing[code] ?? (isState ? passing[code.slice(0, 2)] : undefined)
   if (transient !== undefined) {
-    return new SinkUnavailableError(`${described}; ${transient}`, safeCause(error, password))
+    return new SinkUnavailableError(`${described}; ${transient}`, safeCause(error, password, CAUSE_FIELDS))
   }
   // The driver's words for a connection that is gone have no code.
   if (
@@ -100,34 +87,17 @@ export function postgresError(error: unknown, { doing, where, password }: Attemp
       message,
     )
   ) {
-    return new SinkUnavailableError(`${described}; is the server, or the network, down?`, safeCause(error, password))
+    return new SinkUnavailableError(
+      `${described}; is the server, or the network, down?`,
+      safeCause(error, password, CAUSE_FIELDS),
+    )
   }
   const stays = lasting[code] ?? (isState ? lasting[code.slice(0, 2)] : undefined)
-  if (
-    isState ||
-    stays !== undefined ||
-    /^SASL|SSL|certificate/i.test(message) ||
-    /^(?:CERT_|ERR_TLS|DEPTH_|UNABLE_|SELF_)/.test(code)
-  ) {
-    return new SinkRefusedError(`${described}${stays === undefined ? '' : `; ${stays}`}`, safeCause(error, password))
+  if (isState || stays !== undefined || message.startsWith('SASL') || isTlsError(code, message)) {
+    return new SinkRefusedError(
+      `${described}${stays === undefined ? '' : `; ${stays}`}`,
+      safeCause(error, password, CAUSE_FIELDS),
+    )
   }
   return error as Error
-}
-
-export function masked(text: string, password: string | undefined): string {
-  if (!password) return text
-  return [password, encodeURIComponent(password)].reduce((shown, secret) => shown.replaceAll(secret, '***'), text)
-}
-
-/** A cause is logged with all its fields. */
-function safeCause(error: unknown, password: string | undefined): unknown {
-  if (!password) return error
-  const { name, message, code, detail, where } = error as PostgresError
-  const cause = Object.assign(new Error(masked(message, password)), { name, code })
-  delete cause.stack
-  return Object.assign(
-    cause,
-    detail && { detail: masked(detail, password) },
-    where && { where: masked(where, password) },
-  )
 }

@@ -1,26 +1,12 @@
 /**
  * Every statement of the postgres sink, as text. Pure; knows no connection.
- *
- * Names are quoted, so they are taken as they are written, capitals and all. In `table`, a dot parts schema and table, unless it is
- * within double quotes.
  */
 import type { Column, WantedColumn } from './postgres-columns.ts'
+import { parseTableName, qualifiedName, quotedName, type TableName } from './sql-names.ts'
 
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
-/** `schema.table`, `table`, or either part in double quotes. undefined when it is neither. */
-export function tableName(text: string): { readonly schema: string | undefined; readonly name: string } | undefined {
-  const match = /^(?:("(?:[^"]|"")+"|[^".]+)\.)?("(?:[^"]|"")+"|[^".]+)$/.exec(text)
-  if (!match) return undefined
-  const plain = (part: string) => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part)
-  return { schema: match[1] === undefined ? undefined : plain(match[1]), name: plain(match[2]!) }
-}
-
-export function qualified({ schema, name }: { schema: string | undefined; name: string }): string {
-  return schema === undefined ? quoted(name) : `${quoted(schema)}.${quoted(name)}`
-}
+export const quoted = (name: string): string => quotedName(name, '"')
+export const tableName = (text: string): TableName | undefined => parseTableName(text, '"')
+export const qualified = (table: TableName): string => qualifiedName(table, '"')
 
 /** Run once a connection. A connection that hangs is dropped by the server, which frees the locks of an owner that has vanished. */
 export function sessionSql(statementTimeoutMs: number, lockTimeoutMs: number): string {

@@ -20,19 +20,13 @@
  * (postgres-copy-ahead.ts): COPY first, then the compare-and-set, which is as good, as it is the commit that counts. A recreated topic, or another cluster's of the same name, has an id and so a row of its own.
  */
 import type { TopicPartition } from '../protocol/records/topic-partition.ts'
-import { diskError } from './disk-error.ts'
+import { readAuthorities } from './authority-file.ts'
+import { HeldPartitions } from './held-partitions.ts'
+import { whenAvailable } from './open-retry.ts'
 import { columnsOf, encodeRows } from './postgres-columns.ts'
-import {
-  Connections,
-  loadPostgresDriver,
-  type PostgresDriver,
-  type Session,
-  shownTarget,
-  type Target,
-  targetOf,
-} from './postgres-connection.ts'
+import { loadPostgresDriver, type PostgresDriver, postgresTarget, Session } from './postgres-connection.ts'
 import { CopyAhead } from './postgres-copy-ahead.ts'
-import { isDataError, isServerRefusal, isShapeError, masked, type PostgresError } from './postgres-errors.ts'
+import { isDataError, isServerRefusal, isShapeError, type PostgresError, postgresError } from './postgres-errors.ts'
 import { checkOptions, options, type PostgresOptions } from './postgres-options.ts'
 import {
   appendSql,
@@ -46,8 +40,9 @@ import {
   upsertSql,
 } from './postgres-sql.ts'
 import { prepareTables, shapeOf, type Tables } from './postgres-tables.ts'
-import { HeldPartitions } from './held-partitions.ts'
 import { defineSink } from './registry.ts'
+import { masked } from './server-errors.ts'
+import { SessionPool } from './session-pool.ts'
 import {
   type AssignedPartition,
   type DurablePosition,
@@ -59,13 +54,11 @@ import {
   type SinkPosition,
   SinkRecordError,
   SinkRefusedError,
-  SinkUnavailableError,
 } from './sink.ts'
+import { shownTarget, type Target, targetOf } from './sql-target.ts'
 
 /** Fewer lines than this wait for the flush: a quiet partition holds no transaction open. */
 const AHEAD_BYTES = 65_536
-const FIRST_BACKOFF_MS = 100
-const LONGEST_BACKOFF_MS = 2_000
 
 interface Partition {
   readonly topicPartition: TopicPartition
@@ -103,7 +96,7 @@ export class PostgresSink implements Sink {
   readonly #aheadBytes: number
   readonly #partitions = new HeldPartitions<Partition>()
   #context!: SinkContext
-  #connections: Connections | undefined
+  #connections: SessionPool<Session> | undefined
   #tables!: Opening
 
   /** @param parts for tests: another driver; how many bytes of lines are sent before the flush */
@@ -114,7 +107,7 @@ export class PostgresSink implements Sink {
     this.#options = postgresOptions
     this.#loadDriver = loadDriver
     this.#aheadBytes = aheadBytes
-    this.#target = targetOf(postgresOptions)
+    this.#target = targetOf(postgresTarget, postgresOptions)
     checkOptions(postgresOptions)
   }
 
@@ -122,24 +115,29 @@ export class PostgresSink implements Sink {
     this.#context = context
     const wanted = columnsOf(this.#options.columns, context.valueType)
     const driver = await this.#loadDriver()
-    this.#connections ??= new Connections({
+    const options = this.#options
+    const session = {
       driver,
       target: this.#target,
-      ca: await this.#authorities(),
-      limits: {
-        poolSize: this.#options['pool.size'],
-        connectTimeoutMs: this.#options['connect.timeout.ms'],
-        statementTimeoutMs: this.#options['statement.timeout.ms'],
-      },
-      sessionSql: sessionSql(this.#options['statement.timeout.ms'], this.#options['lock.timeout.ms']),
+      ca: await readAuthorities(context.disk, options['ssl.ca']),
+      connectTimeoutMs: options['connect.timeout.ms'],
+      statementTimeoutMs: options['statement.timeout.ms'],
+      sessionSql: sessionSql(options['statement.timeout.ms'], options['lock.timeout.ms']),
       context,
+    }
+    const where = shownTarget(this.#target)
+    this.#connections ??= new SessionPool({
+      size: options['pool.size'],
+      create: () => new Session(session),
+      where,
+      explained: (error, doing) => postgresError(error, { doing, where, password: this.#target.password }),
     })
     const keyColumns = this.#keyColumns
     const named = {
       table: qualified(tableName(this.#options.table)!),
       offsets: qualified(tableName(this.#options['offsets.table'])!),
     }
-    const tables = await this.#whenAvailable(() =>
+    const tables = await whenAvailable(context, options['open.timeout.ms'], () =>
       this.#connections!.use(`prepare the table ${this.#options.table}`, context.signal, (session) =>
         prepareTables(session, { ...named, wanted, keyColumns, valueType: context.valueType }),
       ),
@@ -159,35 +157,6 @@ export class PostgresSink implements Sink {
 
   get #keyColumns(): readonly string[] | undefined {
     return this.#options.mode === 'upsert' ? this.#options['key.columns'] : undefined
-  }
-
-  async #authorities(): Promise<string | undefined> {
-    const path = this.#options['ssl.ca']
-    if (path === undefined) return undefined
-    try {
-      return (await this.#context.disk.readFile(path)).toString()
-    } catch (error) {
-      throw diskError(error, 'cannot read the authorities in', path)
-    }
-  }
-
-  /** A server may start with, or after, the application. */
-  async #whenAvailable<T>(work: () => Promise<T>): Promise<T> {
-    const { clock, random, logger, signal } = this.#context
-    const timeoutMs = this.#options['open.timeout.ms']
-    const began = clock.monotonic()
-    for (let backoffMs = FIRST_BACKOFF_MS; ; backoffMs = Math.min(2 * backoffMs, LONGEST_BACKOFF_MS)) {
-      try {
-        return await work()
-      } catch (error) {
-        if (!(error instanceof SinkUnavailableError) || signal.aborted) throw error
-        if (clock.monotonic() - began >= timeoutMs) {
-          throw new SinkUnavailableError(`${error.message}. Gave up after "open.timeout.ms", ${timeoutMs} ms`, error)
-        }
-        logger.warn({}, `${error.message}. Trying again`)
-        await clock.sleep(backoffMs * (0.5 + random.next() / 2), signal)
-      }
-    }
   }
 
   async assigned(partitions: readonly AssignedPartition[]): Promise<readonly SinkPosition[]> {
@@ -445,18 +414,11 @@ export class PostgresSink implements Sink {
     topicPartitions: readonly TopicPartition[],
     why: 'revoked' | 'lost',
   ): Promise<readonly DurablePosition[]> {
-    const store = async (topicPartition: TopicPartition): Promise<DurablePosition> => {
-      const partition = this.#partitions.get(topicPartition)
-      if (partition?.position !== undefined && why === 'revoked') {
-        await this.flush(topicPartition, partition.position, this.#context.signal).catch((error: unknown) => {
-          const found = { err: error, ...topicPartition }
-          this.#context.logger.warn(found, 'not stored before revocation; the next owner reads it again')
-        })
-      }
-      this.#forget(topicPartition)
-      return { topicPartition, durable: partition?.durable }
-    }
-    return Promise.all(topicPartitions.map(store))
+    return this.#partitions.release(topicPartitions, why, {
+      flush: (topicPartition, next) => this.flush(topicPartition, next, this.#context.signal),
+      forget: (topicPartition) => this.#forget(topicPartition),
+      logger: this.#context.logger,
+    })
   }
 
   async close(): Promise<void> {

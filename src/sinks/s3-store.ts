@@ -14,8 +14,9 @@ import {
   type Upload,
   type UploadedPart,
 } from './object-store.ts'
+import { readAuthorities } from './authority-file.ts'
+import { type LoadPackage, loadDriver } from './driver-package.ts'
 import { s3Error, type S3Error, statusOf } from './s3-errors.ts'
-import { SinkOptionsError, SinkRefusedError } from './sink.ts'
 
 type Driver = typeof aws
 
@@ -44,19 +45,7 @@ export interface S3StoreOptions {
   readonly 'request.timeout.ms': number
 }
 
-/** @throws SinkRefusedError when the driver is missing, with the command that installs it */
-export async function loadS3Driver(load: (name: string) => Promise<unknown> = (name) => import(name)): Promise<Driver> {
-  try {
-    return (await load(PACKAGE)) as Driver
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    if (code !== 'ERR_MODULE_NOT_FOUND' || !message.includes(`'${PACKAGE}'`)) throw error
-    throw new SinkRefusedError(
-      `the s3 sink needs the package "${PACKAGE}", which is not installed: run npm install ${PACKAGE}`,
-      error,
-    )
-  }
-}
+export const loadS3Driver = (load?: LoadPackage): Promise<Driver> => loadDriver({ name: PACKAGE, sink: 's3' }, load)
 
 /** Connects, and looks whether the bucket is there. */
 export async function openS3Store(
@@ -80,7 +69,7 @@ async function clientConfig(options: S3StoreOptions, disk: Disk): Promise<aws.S3
   const { 'session.token': sessionToken, 'request.timeout.ms': timeoutMs, 'ssl.ca': authorityFile } = options
   // Without a region the driver looks into the environment and the profile; a store of one's own rarely cares.
   const region = options.region ?? (endpoint === undefined ? undefined : 'us-east-1')
-  const ca = authorityFile === undefined ? undefined : await readAuthority(disk, authorityFile)
+  const ca = await readAuthorities(disk, authorityFile)
   return {
     maxAttempts: ATTEMPTS,
     forcePathStyle: options['path.style'] ?? endpoint !== undefined,
@@ -96,14 +85,6 @@ async function clientConfig(options: S3StoreOptions, disk: Disk): Promise<aws.S3
       secretAccessKey !== undefined && {
         credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
       }),
-  }
-}
-
-async function readAuthority(disk: Disk, file: string): Promise<Buffer> {
-  try {
-    return await disk.readFile(file)
-  } catch (error) {
-    throw new SinkOptionsError(`"ssl.ca" names ${file}, which cannot be read: ${(error as Error).message}`)
   }
 }
 

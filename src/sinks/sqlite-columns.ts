@@ -20,6 +20,7 @@ import { exactJsonText } from '../protocol/records/exact-json.ts'
 import { recordColumns, type RecordColumn } from './file-encoding.ts'
 import { didYouMean } from './registry.ts'
 import { SinkRecordError, SinkRefusedError, type ValueType } from './sink.ts'
+import { described, fieldOf, isInherited } from './table-columns.ts'
 
 export const columnTypes = ['text', 'integer', 'real', 'numeric', 'blob'] as const
 export type ColumnType = (typeof columnTypes)[number]
@@ -37,6 +38,7 @@ export interface Column {
   readonly type: ColumnType | undefined
   readonly optional: boolean
   readonly notNull: boolean
+  readonly isInherited: boolean
 }
 
 /** One row of `PRAGMA table_info`. */
@@ -60,6 +62,7 @@ export function columnsOf(options: readonly ColumnOption[] | undefined, valueTyp
       type: type ?? (record === undefined ? undefined : recordColumnType(record, valueType)),
       optional: optional ?? false,
       notNull: false,
+      isInherited: isInherited(source),
     }
   })
 }
@@ -145,19 +148,6 @@ export function rowOf(
   return row
 }
 
-function fieldOf(column: Column, record: ConsumerRecord, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new SinkRecordError(record, `the value is ${described(value)}, and columns need a JSON object`)
-  }
-  if (Object.hasOwn(value, column.field)) return (value as Record<string, unknown>)[column.field]
-  if (column.optional) return null
-  const hint = didYouMean(column.field, Object.keys(value))
-  throw new SinkRecordError(
-    record,
-    `the value has no field "${column.field}"${hint}, which the column ${column.name} needs`,
-  )
-}
-
 function recordField(name: RecordColumn, record: ConsumerRecord, value: unknown, valueType: ValueType): unknown {
   if (name === '$topic') return record.topic
   if (name === '$partition') return record.partition
@@ -199,11 +189,4 @@ function mistyped(column: Column, record: ConsumerRecord, value: unknown): SinkR
     record,
     `"${column.field}" is ${described(value)}, and the column ${column.name} takes ${takes}`,
   )
-}
-
-function described(value: unknown): string {
-  if (value === null || value === undefined) return 'null'
-  const text = exactJsonText(value)
-  const kind = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `the ${typeof value}`
-  return `${kind} ${text.length > 60 ? `${text.slice(0, 57)}...` : text}`
 }

@@ -238,19 +238,11 @@ class SqliteSink implements Sink {
     topicPartitions: readonly TopicPartition[],
     why: 'revoked' | 'lost',
   ): Promise<readonly DurablePosition[]> {
-    const positions: DurablePosition[] = []
-    for (const topicPartition of topicPartitions) {
-      const partition = this.#partitions.get(topicPartition)
-      if (partition?.position !== undefined && why === 'revoked') {
-        await this.flush(topicPartition, partition.position, this.#context.signal).catch((error: unknown) => {
-          const found = { err: error, ...topicPartition }
-          this.#context.logger.warn(found, 'not stored before revocation; the next owner reads it again')
-        })
-      }
-      this.#partitions.delete(topicPartition)
-      positions.push({ topicPartition, durable: partition?.durable })
-    }
-    return positions
+    return this.#partitions.release(topicPartitions, why, {
+      flush: (topicPartition, next) => this.flush(topicPartition, next, this.#context.signal),
+      forget: (topicPartition) => void this.#partitions.delete(topicPartition),
+      logger: this.#context.logger,
+    })
   }
 
   async close(): Promise<void> {

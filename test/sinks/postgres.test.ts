@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { columnsOf, encodeRows, matchTable, type TableColumn } from '../../src/sinks/postgres-columns.ts'
-import { loadPostgresDriver, shownTarget, targetOf } from '../../src/sinks/postgres-connection.ts'
+import { loadPostgresDriver, postgresTarget } from '../../src/sinks/postgres-connection.ts'
+import { shownTarget, targetOf } from '../../src/sinks/sql-target.ts'
 import { isServerRefusal, postgresError } from '../../src/sinks/postgres-errors.ts'
 import { appendSql, copyLineOf, qualified, tableName, upsertSql } from '../../src/sinks/postgres-sql.ts'
 import { PostgresSink } from '../../src/sinks/postgres.ts'
@@ -269,8 +270,9 @@ test('postgres: options are checked as a whole, and no message shows a password'
 
 test('postgres: a URL, and parts that replace its own', () => {
   const url = `postgres://al%20ice:${encodeURIComponent(SECRET)}@[::1]:6543/my%2Fdb?sslmode=verify-full`
-  const target = targetOf({ url })
+  const target = targetOf(postgresTarget, { url })
   assert.deepEqual(target, {
+    scheme: 'postgres',
     host: '::1',
     port: 6543,
     database: 'my/db',
@@ -279,13 +281,14 @@ test('postgres: a URL, and parts that replace its own', () => {
     ssl: 'verify-full',
   })
   assert.equal(shownTarget(target), 'postgres://al ice@[::1]:6543/my/db')
-  assert.deepEqual(targetOf({ url, host: 'other', password: 'p', ssl: 'disable' }), {
+  assert.deepEqual(targetOf(postgresTarget, { url, host: 'other', password: 'p', ssl: 'disable' }), {
     ...target,
     host: 'other',
     password: 'p',
     ssl: 'disable',
   })
-  assert.deepEqual(targetOf({ user: 'u' }), {
+  assert.deepEqual(targetOf(postgresTarget, { user: 'u' }), {
+    scheme: 'postgres',
     host: 'localhost',
     port: 5432,
     database: 'u',

@@ -325,7 +325,7 @@ test('options that cannot be are refused before anything is asked', () => {
 test('a file of authorities that is not there, a column without JSON, and a missing driver are said', async () => {
   const context = contextOf()
   const sink = s3SinkAt('https://127.0.0.1:1', { 'ssl.ca': '/nowhere/ca.pem' })
-  await assert.rejects(sink.open(context), /"ssl\.ca" names \/nowhere\/ca\.pem, which cannot be read/)
+  await assert.rejects(sink.open(context), /sink\.ssl\.ca names \/nowhere\/ca\.pem, which cannot be read/)
   await assert.rejects(
     s3SinkAt('http://127.0.0.1:1', { columns: ['a'] }).open(contextOf({ valueType: 'string' })),
     /the s3 sink has the column "a", and values are read as string/,
