@@ -10,6 +10,8 @@ export interface TargetKind {
   readonly port: number
   /** The parameter of a URL that says how TLS is used. */
   readonly sslParameter: string
+  /** Without a database of its name, a user has none. */
+  readonly isDatabaseRequired?: boolean
 }
 
 export interface Target {
@@ -33,7 +35,7 @@ export interface TargetOptions {
 }
 
 /**
- * A part beside `url` replaces what the URL says. The database is the user's where nothing else is said.
+ * A part beside `url` replaces what the URL says. Where nothing else is said, the database is that of the user’s name, unless one is required.
  * @throws SinkOptionsError for a URL that is none. It is never shown, as it may hold the password.
  */
 export function targetOf(kind: TargetKind, options: TargetOptions): Target {
@@ -50,6 +52,9 @@ export function targetOf(kind: TargetKind, options: TargetOptions): Target {
   } = { ...fromUrl, ...given } as TargetOptions
   if (user === undefined) throw new SinkOptionsError('sink.user is missing: the name of the user, here or in "url"')
   if (/[?#]/.test(host)) throw new SinkOptionsError('sink.host is no name of a host')
+  if (database === undefined && kind.isDatabaseRequired) {
+    throw new SinkOptionsError('sink.database is missing: the name of the database, here or in "url"')
+  }
   return { scheme: kind.schemes[0], host, port, database: database ?? user, user, password, ssl }
 }
 

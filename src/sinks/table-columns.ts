@@ -54,7 +54,7 @@ export interface ColumnChoice<Type extends string> {
   readonly sink: string
   readonly valueType: ValueType
   /** The type of a new column: of one of the record's own parts, or (undefined) of a field. */
-  readonly typeOf: (record: RecordColumn | undefined) => Type
+  readonly typeOf: (record: RecordColumn | undefined, name: string) => Type
 }
 
 /**
@@ -70,13 +70,14 @@ export function wantedColumns<Type extends string>(
       typeof option === 'string' ? { name: option, type: undefined, field: undefined, optional: undefined } : option
     const source = field ?? name
     const record = recordColumns.find((own) => own === source)
+    const own = record !== undefined && name === source ? name.slice(1) : name
     return {
-      name: record !== undefined && name === source ? name.slice(1) : name,
+      name: own,
       field: source,
       record,
       optional: optional ?? false,
       type,
-      createdAs: type ?? typeOf(record),
+      createdAs: type ?? typeOf(record, own),
     }
   })
   const twice = columns.find(({ name }, index) => columns.findIndex((other) => other.name === name) !== index)

@@ -181,17 +181,13 @@ function asPostgres([command, ...args]: string[]): ChildProcess {
 }
 
 function ensurePostgres(): void {
-  const isThere = () => existsSync(join(bin, 'postgres'))
-  if (isThere()) return
-  // Nothing is to start by itself when the package is installed.
-  const policy = '/usr/sbin/policy-rc.d'
-  const hadPolicy = existsSync(policy)
-  if (!hadPolicy) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
-  try {
-    ensureInstalled({ name: 'PostgreSQL', packages: ['postgresql-15'], isThere, isShown: true })
-  } finally {
-    if (!hadPolicy) rmSync(policy)
-  }
+  ensureInstalled({
+    name: 'PostgreSQL',
+    packages: ['postgresql-15'],
+    isThere: () => existsSync(join(bin, 'postgres')),
+    isShown: true,
+    isService: true,
+  })
 }
 
 function childrenOf(pid: number): number[] {
