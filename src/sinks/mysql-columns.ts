@@ -270,7 +270,7 @@ function bytesCell(value: unknown): string | undefined {
 const FIRST_MS = Date.UTC(1000, 0, 1)
 const LAST_MS = Date.UTC(10_000, 0, 1) - 1
 const ISO =
-  /^([1-9]\d{3})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d\d(?::?\d\d)?)?)?$/i
+  /^([1-9]\d{3})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d(?::?\d\d)?))?)?$/i
 
 /** As `YYYY-MM-DD hh:mm:ss.ffffff`, in UTC, with `precision` digits of a second. */
 function instantCell(value: unknown, precision: number | 'date'): string | undefined {

@@ -112,12 +112,17 @@ export function isRolledBack(error: unknown): boolean {
   return isOfTheServer(error as MysqlError) && (errno === 1213 || isDataError(error))
 }
 
+/** From 1900 on, MySQL and MariaDB mean different things by the same number, and the driver knows MySQL's names only. */
+export function shownErrno({ errno = 0, code = '' }: MysqlError): string {
+  return errno < 1900 ? `${errno} ${code}`.trim() : String(errno)
+}
+
 /** An error of the contract, and one that is neither the server's nor the network's, stays as it is. */
 export function mysqlError(error: unknown, { doing, where, password }: Attempt): Error {
   if (error instanceof SluiceError) return error
   const { code = '', message, errno = 0 } = error as MysqlError
   const said = masked(message, password)
-  const shownCode = isOfTheServer(error as MysqlError) ? `${errno} ${code}`.trim() : code
+  const shownCode = isOfTheServer(error as MysqlError) ? shownErrno(error as MysqlError) : code
   const described = `cannot ${doing} at ${where}: ${said}${shownCode && !said.includes(shownCode) ? ` (${shownCode})` : ''}`
   const cause = safeCause(error, password, CAUSE_FIELDS)
   if (!isOfTheServer(error as MysqlError)) return networkError(error as MysqlError, described, cause)

@@ -73,7 +73,7 @@ interface FoundTable extends Place {
 export async function prepareTables(session: MysqlSession, options: TablesOptions): Promise<Tables> {
   const { database, keyColumns, valueType } = options
   const [server] = await session.rows<Server>(SERVER_SQL)
-  const { collation, packetBytes } = server!
+  const { collation, packetBytes, version } = server!
   const offsetsPlace = { schema: options.offsets.schema ?? database, name: options.offsets.name }
   const place = { schema: options.table.schema ?? database, name: options.table.name }
   await findOrCreate(session, offsetsPlace, createOffsetsSql(qualified(offsetsPlace), collation))
@@ -87,6 +87,12 @@ export async function prepareTables(session: MysqlSession, options: TablesOption
         `${titled(place)} is missing and cannot be made: "${untyped.name}" of "key.columns" needs a type in "columns", such as ${example}`,
       )
     }
+    const json = wanted.find(({ createdAs }) => createdAs === 'json')
+    if (json && !hasJson(version)) {
+      throw new SinkRefusedError(
+        `${titled(place)} is missing and cannot be made: this server, ${version}, has no type json: give "${json.name}" a type in "columns"`,
+      )
+    }
     return createTableSql(qualified(place), wanted, { keyColumns, collation })
   }
   await findOrCreate(session, place, create)
@@ -98,6 +104,12 @@ export async function prepareTables(session: MysqlSession, options: TablesOption
   for (const sql of probeSql(table, columns, keyColumns !== undefined)) await session.run(sql)
   const shape = shapeOfColumns(found, columns)
   return { table, offsets: qualified(offsetsPlace), columns, shape, packetBytes, place }
+}
+
+/** MySQL from 5.7.8 on; MariaDB takes the word for a longtext. */
+function hasJson(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number)
+  return /mariadb/i.test(version) || major > 5 || (major === 5 && (minor > 7 || (minor === 7 && patch >= 8)))
 }
 
 const titled = ({ schema, name }: Place): string => `the table ${schema}.${name}`

@@ -27,6 +27,7 @@ import {
   isShapeError,
   type MysqlError,
   mysqlError,
+  shownErrno,
 } from './mysql-errors.ts'
 import { checkOptions, type MysqlOptions, options } from './mysql-options.ts'
 import {
@@ -59,7 +60,14 @@ import {
   SinkRefusedError,
 } from './sink.ts'
 import { shownTarget, type Target, targetOf } from './sql-target.ts'
-import { assertDoneBefore, markStored, type OffsetKey, type StoredPartition, storedPartition } from './stored-offset.ts'
+import {
+  assertDoneBefore,
+  markStored,
+  offsetKey,
+  type OffsetKey,
+  type StoredPartition,
+  storedPartition,
+} from './stored-offset.ts'
 
 /** Characters of rows in one statement: more gains nothing, and takes memory here and there. */
 const STATEMENT_CHARACTERS = 262_144
@@ -169,9 +177,9 @@ export class MysqlSink implements Sink {
     return this.#sessions!.use(doing, signal, async (session) => {
       const positions: SinkPosition[] = []
       for (const { topicPartition } of partitions) {
-        const stored = storedPartition(this.#context, topicPartition)
-        const next = await this.#storedNext(session, stored.key)
-        this.#partitions.set(topicPartition, { ...stored.at(next), rows: [], characters: 0 })
+        const key = offsetKey(this.#context, topicPartition)
+        const next = await this.#storedNext(session, key)
+        this.#partitions.set(topicPartition, { ...storedPartition(topicPartition, key, next), rows: [], characters: 0 })
         positions.push({ topicPartition, next })
       }
       return positions
@@ -298,7 +306,7 @@ export class MysqlSink implements Sink {
     if (!isDataError(error)) return error
     const row = rows[await this.#refusedRow(session, rows, statement)]
     if (row === undefined) return error
-    const reason = `the table ${this.#options.table} refuses the row: ${masked(error.message, this.#target.password)} (${error.errno} ${error.code})`
+    const reason = `the table ${this.#options.table} refuses the row: ${masked(error.message, this.#target.password)} (${shownErrno(error)})`
     return new SinkRecordError({ ...partition.topicPartition, offset: row.offset }, reason, error)
   }
 

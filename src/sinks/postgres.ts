@@ -9,15 +9,10 @@
  *                  fenced                 ROLLBACK; a line that is refused names its record
  *
  * Two owners alive at once: both would move `next` from 500. The second waits for the row that the first has locked, then finds 900 there,
- * touches no row, has written nothing, and is fenced. The same settles what a broken connection leaves open:
- *
- *     1. COMMIT is sent, the connection breaks: it may or may not have happened. `isUncertain`.
- *     2. The flush is called again, with the same rows. Its compare-and-set waits for the old transaction, if that one still runs.
- *     3. It touches the row: there was no commit, and the rows go in now. Or not: `next` is where this flush would have moved it, so it
- *        is done; or elsewhere, so another owner has gone on.
+ * touches no row, has written nothing, and is fenced. What a broken connection leaves open is settled the same way: stored-offset.ts.
  *
  * Lines are encoded when they are written, and held until they are committed. When there are many, they go to the server before the flush
- * (postgres-copy-ahead.ts): COPY first, then the compare-and-set, which is as good, as it is the commit that counts. A recreated topic, or another cluster's of the same name, has an id and so a row of its own.
+ * (postgres-copy-ahead.ts): COPY first, then the compare-and-set, which is as good, as it is the commit that counts.
  */
 import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { readAuthorities } from './authority-file.ts'
@@ -56,26 +51,24 @@ import {
   SinkRefusedError,
 } from './sink.ts'
 import { shownTarget, type Target, targetOf } from './sql-target.ts'
+import {
+  assertDoneBefore,
+  markStored,
+  offsetKey,
+  type OffsetKey,
+  type StoredPartition,
+  storedPartition,
+} from './stored-offset.ts'
 
 /** Fewer lines than this wait for the flush: a quiet partition holds no transaction open. */
 const AHEAD_BYTES = 65_536
 
-interface Partition {
-  readonly topicPartition: TopicPartition
-  /** application, cluster id, topic id, partition. */
-  readonly key: readonly [string, string, string, number]
-  /** undefined: the store has no row yet. */
-  durable: number | undefined
-  /** Where what is taken and not durable begins. */
-  start: number | undefined
-  position: number | undefined
+type Partition = StoredPartition & {
   /** COPY's lines, one a record, and their offsets. */
   chunks: Buffer[]
   offsets: number[]
   bytes: number
   deletes: number
-  /** A COMMIT was sent and not answered. `position` as it was then. */
-  uncertainAt: number | undefined
   ahead: CopyAhead | undefined
 }
 
@@ -160,34 +153,22 @@ export class PostgresSink implements Sink {
   }
 
   async assigned(partitions: readonly AssignedPartition[]): Promise<readonly SinkPosition[]> {
-    const { application, clusterId, topicId, signal } = this.#context
-    return this.#connections!.use(`read the offsets in ${this.#options['offsets.table']}`, signal, async (session) => {
+    const doing = `read the offsets in ${this.#options['offsets.table']}`
+    return this.#connections!.use(doing, this.#context.signal, async (session) => {
       const positions: SinkPosition[] = []
       for (const { topicPartition } of partitions) {
-        const { topic, partition } = topicPartition
-        const key = [application, clusterId, topicId(topic), partition] as const
+        const key = offsetKey(this.#context, topicPartition)
         const next = await this.#storedNext(session, key)
         this.#forget(topicPartition)
-        this.#partitions.set(topicPartition, {
-          topicPartition,
-          key,
-          durable: next,
-          start: next,
-          position: next,
-          chunks: [],
-          offsets: [],
-          bytes: 0,
-          deletes: 0,
-          uncertainAt: undefined,
-          ahead: undefined,
-        })
+        const nothing = { chunks: [], offsets: [], bytes: 0, deletes: 0, ahead: undefined }
+        this.#partitions.set(topicPartition, { ...storedPartition(topicPartition, key, next), ...nothing })
         positions.push({ topicPartition, next })
       }
       return positions
     })
   }
 
-  async #storedNext(session: Session, key: Partition['key']): Promise<number | undefined> {
+  async #storedNext(session: Session, key: OffsetKey): Promise<number | undefined> {
     const { rows } = await session.query<{ next: string }>(this.#tables.offsetsSql.read, [...key])
     return rows[0] === undefined ? undefined : Number(rows[0].next)
   }
@@ -242,14 +223,11 @@ export class PostgresSink implements Sink {
       if (error instanceof SinkFencedError || error instanceof SinkRecordError) this.#partitions.delete(topicPartition)
       throw error
     }
-    partition.durable = partition.position
-    partition.start = partition.position
     partition.chunks = []
     partition.offsets = []
     partition.bytes = 0
     partition.deletes = 0
-    partition.uncertainAt = undefined
-    return { durable: partition.durable }
+    return { durable: markStored(partition)! }
   }
 
   /** false: it came to nothing, and the flush is to be done from the beginning. That also finds out what is wrong. */
@@ -337,21 +315,9 @@ export class PostgresSink implements Sink {
   }
 
   /** The compare-and-set touched no row: an earlier commit of this flush, which nobody heard of, or another owner. */
-  async #settle(
-    session: Session,
-    { topicPartition, key, durable, start, uncertainAt, position }: Partition,
-  ): Promise<void> {
-    await session.query('ROLLBACK')
-    const stored = await this.#storedNext(session, key)
-    if (uncertainAt !== undefined && stored === uncertainAt && uncertainAt === position) return
-    const { topic, partition } = topicPartition
-    throw new SinkFencedError(
-      topicPartition,
-      uncertainAt !== undefined && stored === uncertainAt
-        ? `topic ${topic}, partition ${partition}: the commit that broke off has stored everything below ${stored}; what follows is read again`
-        : `topic ${topic}, partition ${partition} has another owner at ${shownTarget(this.#target)}, ` +
-            `which has stored what follows ${durable ?? start}`,
-    )
+  async #settle(session: Session, partition: Partition): Promise<void> {
+    await session.rollback()
+    assertDoneBefore(partition, await this.#storedNext(session, partition.key), shownTarget(this.#target))
   }
 
   /** After a rollback: whether it is the table that changed, or a record that is refused, and which. */

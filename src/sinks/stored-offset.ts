@@ -24,17 +24,17 @@ export interface StoredPartition {
   uncertainAt: number | undefined
 }
 
-/** As the store has it: `next` of its row, if there is one. */
+export function offsetKey({ application, clusterId, topicId }: SinkContext, topicPartition: TopicPartition): OffsetKey {
+  return [application, clusterId, topicId(topicPartition.topic), topicPartition.partition]
+}
+
+/** @param next of the partition's row, if there is one */
 export function storedPartition(
-  { application, clusterId, topicId }: SinkContext,
   topicPartition: TopicPartition,
-): { readonly key: OffsetKey; at(next: number | undefined): StoredPartition } {
-  const { topic, partition } = topicPartition
-  const key = [application, clusterId, topicId(topic), partition] as const
-  return {
-    key,
-    at: (next) => ({ topicPartition, key, durable: next, start: next, position: next, uncertainAt: undefined }),
-  }
+  key: OffsetKey,
+  next: number | undefined,
+): StoredPartition {
+  return { topicPartition, key, durable: next, start: next, position: next, uncertainAt: undefined }
 }
 
 /** Everything that was taken is stored. */
@@ -46,7 +46,7 @@ export function markStored(partition: StoredPartition): number | undefined {
 }
 
 /**
- * After a compare-and-set that touched no row, and a rollback: resolves whether an earlier commit of this very flush has done it.
+ * After a compare-and-set that touched no row, and a rollback: whether an earlier commit of this very flush has done it.
  * @param stored `next` as it is now
  * @param where the store, as messages name it
  * @throws SinkFencedError when it has not

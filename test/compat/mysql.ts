@@ -224,8 +224,11 @@ export async function startMysql(
   t: Teardown,
   distribution: Distribution,
   settings: Settings = {},
+  /** Where the data goes. Default: a temporary folder. */
+  directory?: string,
 ): Promise<MysqlServer> {
-  const home = await mkdtemp(join(tmpdir(), 'sluice-mysql-'))
+  const home = directory ?? (await mkdtemp(join(tmpdir(), 'sluice-mysql-')))
+  await mkdir(home, { recursive: true })
   await distribution.prepare(home)
   const port = await freePort()
   const server = new MysqlServer(distribution.name, port, distribution.program(home, port), settings)

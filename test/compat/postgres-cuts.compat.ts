@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { SinkWorld, makeLog } from '../../src/testing/sink-owner.ts'
-import { PostgresProxy } from './postgres-proxy.ts'
+import { MessageProxy, postgresProtocol } from './message-proxy.ts'
 import { makeSink } from './postgres-sink-child.ts'
 import { query, startPostgres } from './postgres.ts'
 
@@ -26,7 +26,7 @@ for (const [name, options] of Object.entries(modes)) {
     for (const who of ['the same owner', 'another owner'] as const) {
       const lost = from === 'client' ? 'a message is lost' : 'an answer is lost'
       test(`postgres ${name}: ${lost} at every step, and ${who} goes on`, async (t) => {
-        const proxy = await PostgresProxy.start(t, server.port)
+        const proxy = await MessageProxy.start(t, server.port, postgresProtocol)
         const database = await server.database()
         const config = { type: 'postgres', ...server.options(database), port: proxy.port, table: 'records', columns }
         const argument = JSON.stringify({ ...config, aheadBytes: 1e9, 'lock.timeout.ms': 2000, ...options })
@@ -51,7 +51,7 @@ for (const [name, options] of Object.entries(modes)) {
 
 /** Answers what the message was that was cut; undefined when there are not so many. */
 async function oneCut(
-  proxy: PostgresProxy,
+  proxy: MessageProxy,
   { from, step, argument, who }: { from: 'client' | 'server'; step: number; argument: string; who: string },
 ): Promise<string | undefined> {
   let count = 0

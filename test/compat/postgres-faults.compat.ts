@@ -18,7 +18,7 @@ import {
 } from '../../src/sinks/sink.ts'
 import { batchOf, contextOf, flights, opened } from '../sinks/fixtures.ts'
 import { until } from '../support/until.ts'
-import { PostgresProxy, type Message, type Verdict } from './postgres-proxy.ts'
+import { type Message, MessageProxy, postgresProtocol, type Verdict } from './message-proxy.ts'
 import { makeSink } from './postgres-sink-child.ts'
 import { PASSWORD, type PostgresServer, query, startPostgres } from './postgres.ts'
 
@@ -117,7 +117,7 @@ for (const [when, isThen] of [
   for (const aheadBytes of [1, 1e9]) {
     test(`postgres: the server is killed ${when} (${aheadBytes === 1 ? 'sent ahead' : 'at the flush'})`, async (t) => {
       const server = await startPostgres(t)
-      const proxy = await PostgresProxy.start(t, server.port)
+      const proxy = await MessageProxy.start(t, server.port, postgresProtocol)
       const store = await storeOf(t, server, proxy.port)
       const sink = store.sink({ aheadBytes })
       await opened(sink, context)
@@ -147,7 +147,7 @@ for (const [when, isThen] of [
 
 test('postgres: the server is killed after the commit, before it has said so', async (t) => {
   const server = await startPostgres(t)
-  const proxy = await PostgresProxy.start(t, server.port)
+  const proxy = await MessageProxy.start(t, server.port, postgresProtocol)
   const store = await storeOf(t, server, proxy.port)
   const sink = store.sink()
   await opened(sink, context)
@@ -171,7 +171,7 @@ test('postgres: the server is killed after the commit, before it has said so', a
 })
 
 test('postgres: after a commit that nobody heard of, with more rows written since: where the store stands', async (t) => {
-  const proxy = await PostgresProxy.start(t, shared.port)
+  const proxy = await MessageProxy.start(t, shared.port, postgresProtocol)
   const store = await storeOf(t, shared, proxy.port)
   const sink = store.sink()
   await opened(sink, context)
@@ -195,7 +195,7 @@ test('postgres: after a commit that nobody heard of, with more rows written sinc
 
 for (const aheadBytes of [1, 1e9]) {
   test(`postgres: a network that swallows everything is given up, and frees its locks (ahead: ${aheadBytes === 1})`, async (t) => {
-    const proxy = await PostgresProxy.start(t, shared.port)
+    const proxy = await MessageProxy.start(t, shared.port, postgresProtocol)
     const store = await storeOf(t, shared, proxy.port)
     const sink = store.sink({ 'statement.timeout.ms': 300, 'connect.timeout.ms': 500, aheadBytes })
     await opened(sink, context)
@@ -221,7 +221,7 @@ for (const aheadBytes of [1, 1e9]) {
 }
 
 test('postgres: an abort ends a wait at once, and the flush can be repeated', async (t) => {
-  const proxy = await PostgresProxy.start(t, shared.port)
+  const proxy = await MessageProxy.start(t, shared.port, postgresProtocol)
   const store = await storeOf(t, shared, proxy.port)
   const sink = store.sink()
   await opened(sink, context)
