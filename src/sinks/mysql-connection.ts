@@ -9,7 +9,7 @@ import { type LoadPackage, loadDriver } from './driver-package.ts'
 import { isServerRefusal } from './mysql-errors.ts'
 import { sessionSql } from './mysql-sql.ts'
 import type { PooledSession } from './session-pool.ts'
-import type { SinkContext } from './sink.ts'
+import { type SinkContext, SinkOptionsError } from './sink.ts'
 import type { Target, TargetKind } from './sql-target.ts'
 
 /** For the way to the server and back. */
@@ -35,6 +35,17 @@ export const mysqlTarget: TargetKind = {
   port: 3306,
   sslParameter: 'ssl-mode',
   isDatabaseRequired: true,
+}
+
+/**
+ * Of a server that is named by its address the driver checks whether its certificate is one of `localhost`.
+ * @throws SinkOptionsError for an address where names are to be checked
+ */
+export function checkVerifiable({ ssl, host }: Target): void {
+  if (ssl !== 'verify-full' || !/^[\d.]+$|:/.test(host)) return
+  throw new SinkOptionsError(
+    `sink.host is the address ${host}, and with "ssl": "verify-full" it has to be the name that stands in the server’s certificate`,
+  )
 }
 
 export interface SessionOptions {

@@ -18,7 +18,7 @@ import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { readAuthorities } from './authority-file.ts'
 import { HeldPartitions } from './held-partitions.ts'
 import { columnsOf, encodeRows, type Row } from './mysql-columns.ts'
-import { loadMysqlDriver, type MysqlDriver, MysqlSession, mysqlTarget } from './mysql-connection.ts'
+import { checkVerifiable, loadMysqlDriver, type MysqlDriver, MysqlSession, mysqlTarget } from './mysql-connection.ts'
 import {
   isDataError,
   isDuplicate,
@@ -110,6 +110,7 @@ export class MysqlSink implements Sink {
     this.#loadDriver = loadDriver
     this.#statementCharacters = statementCharacters
     this.#target = targetOf(mysqlTarget, mysqlOptions)
+    checkVerifiable(this.#target)
     checkOptions(mysqlOptions)
   }
 

@@ -406,6 +406,11 @@ test('mysql: options are checked as a whole, and no message shows a password', (
     [{ url: `mysql://u:${SECRET}@h/d` }, /sink\.url is no URL of the form|sink\.url has/],
     [{ url: `postgres://u:${encodeURIComponent(SECRET)}@h/d` }, /sink\.url is no URL of the form mysql:/],
     [{ url: 'mysql://u@h/d?ssl-mode=prefer' }, /ssl-mode=prefer; it may be disable, require, verify-full/],
+    [
+      { ssl: 'verify-full', host: '10.0.0.1' },
+      /sink\.host is the address 10\.0\.0\.1, and with "ssl": "verify-full" it has to be the name/,
+    ],
+    [{ ssl: 'verify-full', host: '::1' }, /sink\.host is the address ::1/],
     [{ password: 12345678 }, /sink\.password is not shown/],
     [{ pasword: SECRET }, /sink\.pasword is no option \(did you mean "password"\?\)/],
   ]
