@@ -114,6 +114,9 @@ function hasJson(version: string): boolean {
 
 const titled = ({ schema, name }: Place): string => `the table ${schema}.${name}`
 
+/** The second one keeps what its rows were (MariaDB). */
+const TABLES: readonly string[] = ['BASE TABLE', 'SYSTEM VERSIONED']
+
 async function find(session: MysqlSession, { schema, name }: Place): Promise<FoundTable | undefined> {
   const [found] = await session.rows<FoundTable>(FIND_TABLE_SQL, [schema, name])
   return found
@@ -130,7 +133,8 @@ async function findOrCreate(session: MysqlSession, place: Place, createSql: stri
       `${titled(place)} cannot be seen by this user: GRANT SELECT, INSERT, UPDATE, DELETE ON ${qualified(place)} TO the user`,
     )
   }
-  if (found.kind !== 'BASE TABLE') throw new SinkRefusedError(`${titled(place)} is no table that rows can be stored in`)
+  if (!TABLES.includes(found.kind))
+    throw new SinkRefusedError(`${titled(place)} is no table that rows can be stored in`)
   if (found.transactions !== 'YES') {
     throw new SinkRefusedError(
       `${titled(place)} has the engine ${found.engine}, which has no transactions: ALTER TABLE ${qualified(place)} ENGINE = InnoDB`,

@@ -326,16 +326,18 @@ export class MysqlSink implements Sink {
   }
 
   async #fails(session: MysqlSession, rows: readonly Row[], range: readonly [number, number]): Promise<boolean> {
+    const undo = () => session.run('ROLLBACK TO SAVEPOINT sluice_try')
     await session.run('SAVEPOINT sluice_try')
     try {
       for (const { sql } of this.#statements(rows, range)) await session.run(sql)
-      return false
     } catch (error) {
+      // Of the others, a deadlock has ended the transaction, and its savepoints.
       if (!isDataError(error)) throw error
+      await undo()
       return true
-    } finally {
-      if (!session.isBroken) await session.run('ROLLBACK TO SAVEPOINT sluice_try')
     }
+    await undo()
+    return false
   }
 
   async #changed(session: MysqlSession, cause?: unknown): Promise<SinkRefusedError> {

@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { makeLog, SinkWorld } from '../../src/testing/sink-owner.ts'
-import { type Message, MessageProxy, mysqlProtocol } from './message-proxy.ts'
+import { makeLog } from '../../src/testing/sink-owner.ts'
+import { oneCut } from './cut-scenario.ts'
+import { MessageProxy, mysqlProtocol } from './message-proxy.ts'
 import { makeSink } from './mysql-sink-child.ts'
 import { distributions, mariadb, startMysql } from './mysql.ts'
 
@@ -31,7 +32,7 @@ for (const distribution of distributions) {
           const argument = JSON.stringify({ ...config, 'lock.timeout.ms': 2000, ...options })
           let steps = 0
           for (let step = 1; ; step++) {
-            const cut = await oneCut(proxy, { from, step, argument, who })
+            const cut = await oneCut(proxy, log, { from, step, who, makeSink: () => makeSink(argument) })
             const stored = await server.query('SELECT id FROM records ORDER BY id', { database })
             const at = `cut at ${from} packet ${step}, ${cut}`
             assert.deepEqual(
@@ -54,38 +55,4 @@ for (const distribution of distributions) {
       }
     }
   }
-}
-
-/** Answers what the packet was that was cut; undefined when there are not so many. */
-async function oneCut(
-  proxy: MessageProxy,
-  {
-    from,
-    step,
-    argument,
-    who,
-  }: { from: Message['from']; step: number; argument: string; who: 'the same owner' | 'another owner' },
-): Promise<string | undefined> {
-  let count = 0
-  let cut: string | undefined
-  const world = new SinkWorld(() => makeSink(argument), [log])
-  const isDead = () => cut !== undefined && who === 'another owner'
-  const owner = world.owner({
-    batchRecords: 2,
-    flushRecords: 4,
-    at: async () => {
-      if (isDead()) throw new Error('died')
-    },
-  })
-  proxy.onMessage = (message) => {
-    if (message.from !== from || cut !== undefined || ++count < step) return 'pass'
-    cut = `${message.type} ${message.text}`
-    return 'cut'
-  }
-  await owner.run().catch((error: unknown) => {
-    if (!isDead()) throw error
-  })
-  if (isDead()) await world.owner({ batchRecords: 3, flushRecords: 3 }).run()
-  await world.release()
-  return cut
 }

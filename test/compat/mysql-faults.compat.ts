@@ -15,44 +15,19 @@ import {
   SinkRefusedError,
   SinkUnavailableError,
 } from '../../src/sinks/sink.ts'
-import { batchOf, contextOf, flights, opened } from '../sinks/fixtures.ts'
+import { batchOf, flights, opened } from '../sinks/fixtures.ts'
 import { until } from '../support/until.ts'
 import { type Message, MessageProxy, mysqlProtocol, type Verdict } from './message-proxy.ts'
 import { makeSink } from './mysql-sink-child.ts'
 import { distributions, mariadb, type MysqlServer, PASSWORD, startMysql } from './mysql.ts'
+import { assertNotHeard, assignedAgain, context, failure, flushed, rows, signal, upTo } from './sink-faults.ts'
 
 const columns = [
   { name: 'id', type: 'int' },
   { name: 'text', type: 'varchar(2000)' },
 ]
-const heard: string[] = []
-const say = (fields: object, message: string) => void heard.push(message, JSON.stringify(fields, withErrors))
-const logger = { debug: say, info: say, warn: say, error: say }
-const context = contextOf({ logger })
-const { signal } = context
 
-function withErrors(_: string, value: unknown): unknown {
-  if (!(value instanceof Error)) return value
-  return { ...(value as object), message: value.message, stack: value.stack, cause: value.cause }
-}
-
-after(() => {
-  assert.ok(heard.length > 0, 'errors were heard')
-  for (const secret of [PASSWORD, encodeURIComponent(PASSWORD)]) {
-    assert.deepEqual(
-      heard.filter((text) => text.includes(secret)),
-      [],
-      'the password was shown',
-    )
-  }
-})
-
-const upTo = (count: number) => Array.from({ length: count }, (_, index) => index)
-const rows = (from: number, count: number) =>
-  batchOf(
-    upTo(count).map((index) => JSON.stringify({ id: from + index, text: `text ${from + index}` })),
-    { first: from },
-  )
+after(() => assertNotHeard(PASSWORD))
 
 interface Store {
   readonly server: MysqlServer
@@ -76,34 +51,6 @@ async function storeOf(t: TestContext, server: MysqlServer, port = server.port):
       t.after(() => sink.close())
       return sink
     },
-  }
-}
-
-/** The error of a call that must fail, remembered for the check on secrets. */
-async function failure<T extends Error>(call: Promise<unknown>, type: new (...args: never[]) => T): Promise<T> {
-  const error = await call.then(
-    () => assert.fail('it succeeded'),
-    (reason: unknown) => reason,
-  )
-  heard.push(JSON.stringify(error, withErrors))
-  assert.ok(error instanceof type, `${String(error)} is no ${type.name}`)
-  if (type.name === SinkUnavailableError.name) assert.ok((error as unknown as SinkUnavailableError).retriable)
-  return error
-}
-
-/** As the runner does: again while the store is unavailable; where the store stands, when fenced. */
-async function flushed(sink: Sink, next: number): Promise<number> {
-  for (;;) {
-    try {
-      return (await sink.flush(flights, next, signal)).durable
-    } catch (error) {
-      heard.push(JSON.stringify(error, withErrors))
-      if (error instanceof SinkFencedError) {
-        const [position] = await sink.assigned([{ topicPartition: flights, committed: 0, generation: 1 }])
-        return position!.next!
-      }
-      if (!(error instanceof SinkUnavailableError)) throw error
-    }
   }
 }
 
@@ -189,8 +136,7 @@ for (const distribution of distributions) {
     await sink.write(rows(10, 5))
     const fenced = await failure(sink.flush(flights, 15, signal), SinkFencedError)
     assert.match(fenced.message, /the commit that broke off has stored everything below 10; what follows is read again/)
-    const [position] = await sink.assigned([{ topicPartition: flights, committed: 0, generation: 1 }])
-    assert.equal(position!.next, 10)
+    assert.equal(await assignedAgain(sink), 10)
     await sink.write(rows(10, 5))
     assert.equal(await flushed(sink, 15), 15)
     assert.deepEqual(await store.ids(), upTo(15))
@@ -491,7 +437,7 @@ for (const distribution of distributions) {
         const error = await failure(sink.flush(flights, 20, signal), SinkRecordError)
         assert.deepEqual([error.topic, error.partition, error.offset], ['flights', 0, 13], what)
         assert.match(error.message, message)
-        await sink.assigned([{ topicPartition: flights, committed: 0, generation: 1 }])
+        await assignedAgain(sink)
         const without = {
           ...batch,
           records: batch.records.filter(({ offset }) => offset !== 13),

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { SinkWorld, makeLog } from '../../src/testing/sink-owner.ts'
+import { makeLog } from '../../src/testing/sink-owner.ts'
+import { oneCut } from './cut-scenario.ts'
 import { MessageProxy, postgresProtocol } from './message-proxy.ts'
 import { makeSink } from './postgres-sink-child.ts'
 import { query, startPostgres } from './postgres.ts'
@@ -32,7 +33,7 @@ for (const [name, options] of Object.entries(modes)) {
         const argument = JSON.stringify({ ...config, aheadBytes: 1e9, 'lock.timeout.ms': 2000, ...options })
         let steps = 0
         for (let step = 1; ; step++) {
-          const cutMessage = await oneCut(proxy, { from, step, argument, who })
+          const cutMessage = await oneCut(proxy, log, { from, step, who, makeSink: () => makeSink(argument) })
           const sql = 'SELECT id FROM records ORDER BY id'
           const stored = (await query(server.url(database), sql)).map(({ id }) => Number(id))
           assert.deepEqual(stored, expected, `cut at ${from} message ${step}, ${cutMessage}`)
@@ -47,33 +48,4 @@ for (const [name, options] of Object.entries(modes)) {
       })
     }
   }
-}
-
-/** Answers what the message was that was cut; undefined when there are not so many. */
-async function oneCut(
-  proxy: MessageProxy,
-  { from, step, argument, who }: { from: 'client' | 'server'; step: number; argument: string; who: string },
-): Promise<string | undefined> {
-  let count = 0
-  let cut: string | undefined
-  const world = new SinkWorld(() => makeSink(argument), [log])
-  const isDead = () => cut !== undefined && who === 'another owner'
-  const owner = world.owner({
-    batchRecords: 2,
-    flushRecords: 4,
-    at: async () => {
-      if (isDead()) throw new Error('died')
-    },
-  })
-  proxy.onMessage = (message) => {
-    if (message.from !== from || cut !== undefined || ++count < step) return 'pass'
-    cut = `${message.type} ${message.text}`
-    return 'cut'
-  }
-  await owner.run().catch((error: unknown) => {
-    if (!isDead()) throw error
-  })
-  if (isDead()) await world.owner({ batchRecords: 3, flushRecords: 3 }).run()
-  await world.release()
-  return cut
 }

@@ -16,44 +16,20 @@ import {
   SinkRefusedError,
   SinkUnavailableError,
 } from '../../src/sinks/sink.ts'
-import { batchOf, contextOf, flights, opened } from '../sinks/fixtures.ts'
+import { batchOf, flights, opened } from '../sinks/fixtures.ts'
 import { until } from '../support/until.ts'
 import { type Message, MessageProxy, postgresProtocol, type Verdict } from './message-proxy.ts'
 import { makeSink } from './postgres-sink-child.ts'
 import { PASSWORD, type PostgresServer, query, startPostgres } from './postgres.ts'
+import { assertNotHeard, assignedAgain, context, failure, flushed, rows, signal, upTo } from './sink-faults.ts'
 
 const shared = await startPostgres({ after }, { settings: { deadlock_timeout: '50ms' } })
 const columns = [
   { name: 'id', type: 'integer' },
   { name: 'text', type: 'text' },
 ]
-const heard: string[] = []
-const say = (fields: object, message: string) => void heard.push(message, JSON.stringify(fields, withErrors))
-const logger = { debug: say, info: say, warn: say, error: say }
-const context = contextOf({ logger })
-const { signal } = context
 
-function withErrors(_: string, value: unknown): unknown {
-  if (!(value instanceof Error)) return value
-  return { ...(value as object), message: value.message, stack: value.stack, cause: value.cause }
-}
-
-after(() => {
-  assert.ok(heard.length > 0, 'errors were heard')
-  for (const secret of [PASSWORD, encodeURIComponent(PASSWORD)]) {
-    assert.deepEqual(
-      heard.filter((text) => text.includes(secret)),
-      [],
-      'the password was shown',
-    )
-  }
-})
-
-const rows = (from: number, count: number) =>
-  batchOf(
-    Array.from({ length: count }, (_, index) => JSON.stringify({ id: from + index, text: `text ${from + index}` })),
-    { first: from },
-  )
+after(() => assertNotHeard(PASSWORD))
 
 interface Store {
   readonly server: PostgresServer
@@ -79,36 +55,6 @@ async function storeOf(t: TestContext, server = shared, port = server.port): Pro
     },
   }
 }
-
-/** The error of a call that must fail, remembered for the check on secrets. */
-async function failure<T extends Error>(call: Promise<unknown>, type: new (...args: never[]) => T): Promise<T> {
-  const error = await call.then(
-    () => assert.fail('it succeeded'),
-    (reason: unknown) => reason,
-  )
-  heard.push(JSON.stringify(error, withErrors))
-  assert.ok(error instanceof type, `${String(error)} is no ${type.name}`)
-  if (type.name === SinkUnavailableError.name) assert.ok((error as unknown as SinkUnavailableError).retriable)
-  return error
-}
-
-/** As the runner does: again while the store is unavailable; where the store stands, when fenced. */
-async function flushed(sink: Sink, next: number): Promise<number> {
-  for (;;) {
-    try {
-      return (await sink.flush(flights, next, signal)).durable
-    } catch (error) {
-      heard.push(JSON.stringify(error, withErrors))
-      if (error instanceof SinkFencedError) {
-        const [position] = await sink.assigned([{ topicPartition: flights, committed: 0, generation: 1 }])
-        return position!.next!
-      }
-      if (!(error instanceof SinkUnavailableError)) throw error
-    }
-  }
-}
-
-const upTo = (count: number) => Array.from({ length: count }, (_, index) => index)
 
 for (const [when, isThen] of [
   ['in mid-COPY', ({ from, type }: Message) => from === 'client' && type === 'd'],
@@ -186,8 +132,7 @@ test('postgres: after a commit that nobody heard of, with more rows written sinc
   await sink.write(rows(10, 5))
   const fenced = await failure(sink.flush(flights, 15, signal), SinkFencedError)
   assert.match(fenced.message, /the commit that broke off has stored everything below 10; what follows is read again/)
-  const [position] = await sink.assigned([{ topicPartition: flights, committed: 0, generation: 1 }])
-  assert.equal(position!.next, 10)
+  assert.equal(await assignedAgain(sink), 10)
   await sink.write(rows(10, 5))
   assert.equal(await flushed(sink, 15), 15)
   assert.deepEqual(await store.ids(), upTo(15))
@@ -415,7 +360,7 @@ test('postgres: what is sent ahead is seen by nobody, holds up nobody, and is go
   await other.write(rows(0, 10))
   assert.equal(await flushed(other, 10), 10)
   await failure(stalled.flush(flights, 1000, signal), SinkFencedError)
-  await stalled.assigned([{ topicPartition: flights, committed: 0, generation: 1 }])
+  await assignedAgain(stalled)
   await stalled.write(rows(10, 1000))
   await until(async () => (await copies()).length === 1)
   await stalled.revoked([flights], 'lost')
@@ -536,7 +481,7 @@ test('postgres: a row that the server refuses is named, whichever way it refuses
       const error = await failure(sink.flush(flights, 20, signal), SinkRecordError)
       assert.deepEqual([error.topic, error.partition, error.offset], ['flights', 0, 13], what)
       assert.match(error.message, message)
-      await sink.assigned([{ topicPartition: flights, committed: 0, generation: 1 }])
+      await assignedAgain(sink)
       const without = {
         ...poisoned,
         records: poisoned.records.filter(({ offset }) => offset !== 13),
