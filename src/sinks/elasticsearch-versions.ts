@@ -7,7 +7,7 @@
 import type { HttpAnswer } from '../seams/http.ts'
 import type { Logger } from '../seams/logger.ts'
 import { requestError } from './elasticsearch-answers.ts'
-import { type ClusterRequest, type SearchCluster } from './elasticsearch-client.ts'
+import { type NodeRequest, type HttpNodes } from './http-nodes.ts'
 import { SinkRefusedError } from './sink.ts'
 
 export interface Versions {
@@ -25,13 +25,13 @@ type Mappings = Readonly<Record<string, { readonly mappings?: { readonly _meta?:
 
 /** @throws SinkRefusedError when the index has the versions of an earlier topic of this name */
 export async function claimVersions(
-  cluster: SearchCluster,
+  cluster: HttpNodes,
   { index, topic, topicId }: Versions,
   signal: AbortSignal,
   logger: Logger,
 ): Promise<void> {
   const path = `/${encodeURIComponent(index)}`
-  const ask = (request: ClusterRequest) => cluster.request(request, signal)
+  const ask = (request: NodeRequest) => cluster.request(request, signal)
   const found = await ask({ method: 'GET', path: `${path}/_mapping` })
   if (isForbidden(found)) {
     const warning = 'this user may not read mappings: a topic that is created again will not be noticed'
@@ -48,7 +48,7 @@ export async function claimVersions(
     )
   }
   const _meta = { ...meta, sluice: { ...meta.sluice, [topic]: topicId } }
-  const change: ClusterRequest =
+  const change: NodeRequest =
     found.status === 404
       ? { method: 'PUT', path, body: JSON.stringify({ mappings: { _meta } }) }
       : { method: 'PUT', path: `${path}/_mapping`, body: JSON.stringify({ _meta }) }

@@ -9,7 +9,7 @@ import type { TopicPartition } from '../protocol/records/topic-partition.ts'
 import { type HttpSender, systemHttp } from '../seams/http.ts'
 import { readAuthorities } from './authority-file.ts'
 import { bulkOutcome, poisonError, requestError } from './elasticsearch-answers.ts'
-import { SearchCluster } from './elasticsearch-client.ts'
+import { HttpNodes } from './http-nodes.ts'
 import { type Destination, DocumentEncoder, type Operation } from './elasticsearch-documents.ts'
 import { claimVersions } from './elasticsearch-versions.ts'
 import { checkOptions, type ElasticsearchOptions, indexProblem, options } from './elasticsearch-options.ts'
@@ -42,7 +42,7 @@ export class ElasticsearchSink implements Sink {
   readonly #http: HttpSender
   readonly #partitions = new HeldPartitions<Partition>()
   #context!: SinkContext
-  #cluster!: SearchCluster
+  #cluster!: HttpNodes
   #encoder!: DocumentEncoder
 
   constructor(given: ElasticsearchOptions, http: HttpSender = systemHttp) {
@@ -62,7 +62,7 @@ export class ElasticsearchSink implements Sink {
       )
     }
     this.#encoder = new DocumentEncoder({ columns, mode, timestampField, valueType })
-    this.#cluster = new SearchCluster(this.#http, {
+    this.#cluster = new HttpNodes(this.#http, {
       nodes: [this.#options.url].flat(),
       authorization: authorizationOf(this.#options),
       tls: { ca: await readAuthorities(context.disk, this.#options['ssl.ca']) },

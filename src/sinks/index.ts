@@ -1,6 +1,7 @@
 /** The stores that Sluice brings, as a value to pass in. A program with stores of its own makes a registry with both. */
 import { elasticsearchSink } from './elasticsearch.ts'
 import { fileSink } from './file.ts'
+import { influxdbSink } from './influxdb.ts'
 import { mysqlSink } from './mysql.ts'
 import { postgresSink } from './postgres.ts'
 import { createSinkRegistry } from './registry.ts'
@@ -12,6 +13,7 @@ import { stdoutSink } from './stdout.ts'
 export const sinks: SinkRegistry = createSinkRegistry([
   elasticsearchSink,
   fileSink,
+  influxdbSink,
   mysqlSink,
   postgresSink,
   s3Sink,

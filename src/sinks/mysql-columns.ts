@@ -24,6 +24,7 @@
  */
 import { exactJsonText } from '../protocol/records/exact-json.ts'
 import type { RecordColumn } from './file-encoding.ts'
+import { instantOf } from './instant.ts'
 import { spelled } from './mysql-types.ts'
 import { didYouMean } from './registry.ts'
 import { type SinkBatch, SinkRefusedError, type ValueType } from './sink.ts'
@@ -269,38 +270,14 @@ function bytesCell(value: unknown): string | undefined {
 
 const FIRST_MS = Date.UTC(1000, 0, 1)
 const LAST_MS = Date.UTC(10_000, 0, 1) - 1
-const ISO =
-  /^([1-9]\d{3})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?: ?(Z|[+-]\d\d(?::?\d\d)?))?)?$/i
 
 /** As `YYYY-MM-DD hh:mm:ss.ffffff`, in UTC, with `precision` digits of a second. */
 function instantCell(value: unknown, precision: number | 'date'): string | undefined {
-  if (typeof value === 'number') {
-    if (!(value >= FIRST_MS && value <= LAST_MS)) return undefined
-    return instantText(Math.floor(value), '', precision)
-  }
-  const match = typeof value === 'string' ? ISO.exec(value) : null
-  if (!match) return undefined
-  const [, year, month, day, hour = '00', minute = '00', second = '00', fraction = '', zone = 'Z'] = match
-  const ms = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second))
-  // 30 February would be 1 March.
-  const isReal = new Date(ms).toISOString().startsWith(`${year}-${month}-${day}T${hour}:${minute}:${second}`)
-  const shifted = ms - offsetMs(zone)
-  if (!isReal || !(shifted >= FIRST_MS && shifted <= LAST_MS)) return undefined
-  return instantText(shifted, fraction.padEnd(6, '0'), precision)
-}
-
-function offsetMs(zone: string): number {
-  if (/^z$/i.test(zone)) return 0
-  const digits = zone.slice(1).replace(':', '')
-  const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2) || 0)
-  return (zone.startsWith('-') ? -minutes : minutes) * 60_000
-}
-
-/** @param fraction digits of the second, where they are finer than `ms` */
-function instantText(ms: number, fraction: string, precision: number | 'date'): string {
-  const iso = new Date(ms).toISOString()
+  const instant = instantOf(value)
+  if (!instant || !(instant.ms >= FIRST_MS && instant.ms <= LAST_MS)) return undefined
+  const iso = new Date(instant.ms).toISOString()
   if (precision === 'date') return `'${iso.slice(0, 10)}'`
-  const digits = (fraction || `${iso.slice(20, 23)}000`).slice(0, precision)
+  const digits = instant.nanoseconds.slice(0, precision)
   return `'${iso.slice(0, 10)} ${iso.slice(11, 19)}${digits === '' ? '' : `.${digits}`}'`
 }
 

@@ -139,7 +139,7 @@ export function fieldOf(
   )
 }
 
-function recordField(name: RecordColumn, record: ConsumerRecord, value: unknown, valueType: ValueType): unknown {
+export function recordField(name: RecordColumn, record: ConsumerRecord, value: unknown, valueType: ValueType): unknown {
   if (name === '$topic') return record.topic
   if (name === '$partition') return record.partition
   if (name === '$offset') return record.offset

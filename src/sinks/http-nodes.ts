@@ -1,14 +1,14 @@
-/** Requests to a cluster of Elasticsearch or OpenSearch: one of its nodes, and the next one when that does not answer. */
+/** Requests to a store that speaks HTTP: to one of its nodes, and to the next one when that does not answer. */
 import { promisify } from 'node:util'
-import { constants, gzip } from 'node:zlib'
+import { constants, gzip as gzipOf } from 'node:zlib'
 import type { HttpAnswer, HttpSender, HttpTls } from '../seams/http.ts'
 import { SinkUnavailableError } from './sink.ts'
 
-const compress = promisify(gzip)
+const compress = promisify(gzipOf)
 /** An answer names each operation that failed, and why. */
 const MOST_ANSWER_BYTES = 64 * 1024 * 1024
 
-export interface ClusterOptions {
+export interface NodesOptions {
   readonly nodes: readonly string[]
   /** The header `authorization`. */
   readonly authorization: string | undefined
@@ -17,36 +17,39 @@ export interface ClusterOptions {
   readonly gzip: boolean
 }
 
-export interface ClusterRequest {
+export interface NodeRequest {
   readonly method: 'HEAD' | 'GET' | 'PUT' | 'POST'
   /** With its query. */
   readonly path: string
   readonly body?: string
   readonly contentType?: string
+  /** Default: as the options say. */
+  readonly gzip?: boolean
 }
 
-export class SearchCluster {
+export class HttpNodes {
   /** For messages. */
   readonly place: string
   readonly #http: HttpSender
-  readonly #options: ClusterOptions
+  readonly #options: NodesOptions
   #next = 0
 
-  constructor(http: HttpSender, options: ClusterOptions) {
+  constructor(http: HttpSender, options: NodesOptions) {
     this.#http = http
     this.#options = options
     this.place = options.nodes.join(', ')
   }
 
   /** @throws SinkUnavailableError when no node has answered */
-  async request(request: ClusterRequest, signal: AbortSignal): Promise<HttpAnswer> {
+  async request(request: NodeRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { nodes } = this.#options
     const failures: string[] = []
-    const body = request.body === undefined ? undefined : await this.#encoded(request.body)
+    const gzip = request.gzip ?? this.#options.gzip
+    const body = request.body === undefined ? undefined : await encoded(request.body, gzip)
     for (let attempt = 0; attempt < nodes.length; attempt++) {
       const node = nodes[this.#next % nodes.length]!
       try {
-        return await this.#send(node, request, body, signal)
+        return await this.#send(node, { ...request, gzip }, body, signal)
       } catch (error) {
         failures.push(`${node} ${messageOf(error)}`)
         this.#next++
@@ -58,7 +61,7 @@ export class SearchCluster {
 
   #send(
     node: string,
-    { method, path, contentType = 'application/json' }: ClusterRequest,
+    { method, path, contentType = 'application/json', gzip }: NodeRequest,
     body: Buffer | undefined,
     signal: AbortSignal,
   ): Promise<HttpAnswer> {
@@ -68,16 +71,16 @@ export class SearchCluster {
       accept: 'application/json',
       ...(authorization !== undefined && { authorization }),
       ...(body && { 'content-type': contentType, 'content-length': String(body.length) }),
-      ...(body && this.#options.gzip && { 'content-encoding': 'gzip' }),
+      ...(body && gzip && { 'content-encoding': 'gzip' }),
     }
     const url = new URL(`${base}${path}`)
     return this.#http.send({ method, url, headers, body, tls, timeoutMs, signal, mostBytes: MOST_ANSWER_BYTES })
   }
+}
 
-  async #encoded(text: string): Promise<Buffer> {
-    const bytes = Buffer.from(text)
-    return this.#options.gzip ? compress(bytes, { level: constants.Z_BEST_SPEED }) : bytes
-  }
+async function encoded(text: string, isCompressed: boolean): Promise<Buffer> {
+  const bytes = Buffer.from(text)
+  return isCompressed ? compress(bytes, { level: constants.Z_BEST_SPEED }) : bytes
 }
 
 function messageOf(error: unknown): string {
