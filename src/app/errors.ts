@@ -50,9 +50,13 @@ export class ValueDecodeError extends SluiceError {
 /** A record that can neither be decoded nor stored, met by an application that stops at such a record. */
 export class PoisonRecordError extends SluiceError {
   constructor(cause: SluiceError, whatToDo: string) {
-    super('SLUICE_POISON_RECORD', `${cause.message}. Every record before it is stored, none after it. ${whatToDo}`, {
-      cause,
-    })
+    super(
+      'SLUICE_POISON_RECORD',
+      `${cause.message}. Every record before it is stored, nothing from it on is committed. ${whatToDo}`,
+      {
+        cause,
+      },
+    )
   }
 }
 

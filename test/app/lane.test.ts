@@ -90,7 +90,7 @@ await test('lane: a value that is not JSON stops it, with everything before stor
   assert.ok(lane.state.kind === 'failed')
   assert.match(
     lane.state.error.message,
-    /^topic flights, partition 0, offset 3: the value cannot be decoded: it is not JSON: "no json"\. Every record before it is stored, none after it\. Do something\.$/,
+    /^topic flights, partition 0, offset 3: the value cannot be decoded: it is not JSON: "no json"\. Every record before it is stored, nothing from it on is committed\. Do something\.$/,
   )
 })
 

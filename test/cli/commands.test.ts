@@ -352,7 +352,7 @@ await test('run: a poison record stops it, with everything before it stored and 
   assert.equal(code, 1)
   assert.match(
     stderr,
-    /topic clicks, partition 0, offset 2: the value cannot be decoded: it is not JSON: "no json"\. Every record before it is stored, none after it/,
+    /topic clicks, partition 0, offset 2: the value cannot be decoded: it is not JSON: "no json"\. Every record before it is stored, nothing from it on is committed/,
   )
   assert.doesNotMatch(stderr, /^\s+at /m)
   const folder = join(directory, 'out', 'clicks', '0')

@@ -61,7 +61,7 @@ for (const { name: store, sink, ids, poisons } of stores) {
           assert.equal(code, 1, `${time}: ${stderr}`)
           const last = stderr.trimEnd().split('\n').at(-1)!
           const where = 'sluice: readers consumer-thread-0: topic numbers, partition 0, offset 7: '
-          const rest = `${where}${says}. Every record before it is stored, none after it. `
+          const rest = `${where}${says}. Every record before it is stored, nothing from it on is committed. `
           assert.equal(last.slice(0, rest.length), rest, time)
           assert.notEqual(last.length, rest.length, 'what to do follows')
           assert.doesNotMatch(stderr, /^\s+at /m, 'no stack trace')
