@@ -2,6 +2,7 @@
 import { elasticsearchSink } from './elasticsearch.ts'
 import { fileSink } from './file.ts'
 import { influxdbSink } from './influxdb.ts'
+import { mongodbSink } from './mongodb.ts'
 import { mysqlSink } from './mysql.ts'
 import { postgresSink } from './postgres.ts'
 import { createSinkRegistry } from './registry.ts'
@@ -14,6 +15,7 @@ export const sinks: SinkRegistry = createSinkRegistry([
   elasticsearchSink,
   fileSink,
   influxdbSink,
+  mongodbSink,
   mysqlSink,
   postgresSink,
   s3Sink,

@@ -179,7 +179,7 @@ const refusals: [name: string, conf: unknown, problems: (string | RegExp)[]][] =
     'a sink that is no object',
     { ...good, sink: 'file' },
     [
-      /^sink: is "file", and must be an object: \{"type": one of elasticsearch, file, influxdb, mysql, postgres, s3, sqlite/,
+      /^sink: is "file", and must be an object: \{"type": one of elasticsearch, file, influxdb, mongodb, mysql, postgres, s3, sqlite/,
     ],
   ],
   [

@@ -55,7 +55,7 @@ for (const [name, start] of [
               return own.map(({ id }) => Number(id)).sort((left, right) => left - right)
             },
             async takeDown() {
-              server.pause()
+              await server.pause()
               return { restore: async () => server.resume() }
             },
             child: { module: new URL('./elasticsearch-sink-child.ts', import.meta.url), argument },

@@ -47,7 +47,7 @@ for (const [name, options] of [
           return ids.sort((left, right) => left - right)
         },
         async takeDown() {
-          server.pause()
+          await server.pause()
           return { restore: async () => server.resume() }
         },
         child: { module: new URL('./influxdb-sink-child.ts', import.meta.url), argument },

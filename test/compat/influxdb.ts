@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pauseProcess } from '../support/pause.ts'
 import { until } from '../support/until.ts'
 import { ensureInstalled } from './debian.ts'
 import { freePort } from './kafka.ts'
@@ -24,7 +25,8 @@ export interface InfluxDb {
   kill(): Promise<void>
   /** After `kill`: the same port, the same data. */
   start(): Promise<void>
-  pause(): void
+  /** Resolves when it stands still. */
+  pause(): Promise<void>
   resume(): void
 }
 
@@ -95,7 +97,7 @@ ${more.join('')}`,
     url,
     kill,
     start,
-    pause: () => void child?.kill('SIGSTOP'),
+    pause: () => pauseProcess(child),
     resume: () => void child?.kill('SIGCONT'),
     async query(database, statement, epoch = 'ms') {
       const body = new URLSearchParams({ db: database, q: statement, epoch })

@@ -10,6 +10,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createConnection, type RowDataPacket } from 'mysql2/promise'
+import { pauseProcess } from '../support/pause.ts'
 import { until } from '../support/until.ts'
 import { ensureInstalled } from './debian.ts'
 import { freePort } from './kafka.ts'
@@ -91,8 +92,9 @@ export class MysqlServer {
     return this.kill('SIGTERM')
   }
 
-  pause(): void {
-    this.#process?.kill('SIGSTOP')
+  /** Resolves when it stands still. */
+  pause(): Promise<void> {
+    return pauseProcess(this.#process)
   }
 
   resume(): void {

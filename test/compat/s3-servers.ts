@@ -4,11 +4,11 @@
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { pauseProcess } from '../support/pause.ts'
 import { until } from '../support/until.ts'
 import { goProgram } from './go-program.ts'
 import { freePort } from './kafka.ts'
@@ -23,7 +23,8 @@ export interface StoreServer {
   /** After `kill`: the same port, the same data. */
   start(): Promise<void>
   /** Takes connections and answers nothing, until `resume`. */
-  pause(): void
+  /** Resolves when it stands still. */
+  pause(): Promise<void>
   resume(): void
   stop(): Promise<void>
 }
@@ -121,27 +122,8 @@ async function startStore(program: Program): Promise<StoreServer> {
     client,
     kill,
     start,
-    pause: () => child && pause(child),
+    pause: () => pauseProcess(child),
     resume: () => void child?.kill('SIGCONT'),
     stop,
-  }
-}
-
-/** The signal reaches the threads of a process one after the other, and each of them may answer a request until then. */
-function pause(child: ChildProcess): void {
-  const { pid } = child
-  child.kill('SIGSTOP')
-  while (!isStopped(pid!));
-}
-
-function isStopped(pid: number): boolean {
-  const tasks = `/proc/${pid}/task`
-  if (!existsSync(tasks)) return true
-  try {
-    // The state stands behind the name, which is in parentheses: stopped, or dead.
-    return readdirSync(tasks).every((one) => /.*\) [TtZX]/.test(readFileSync(join(tasks, one, 'stat'), 'utf8')))
-  } catch {
-    // A thread has ended between the listing and the look at it.
-    return false
   }
 }

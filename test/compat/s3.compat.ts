@@ -43,7 +43,7 @@ for (const [name, start] of [
           readBack: async ({ topic, partition }) =>
             (await rowsBelow(client, `${prefix}/${topic}/${partition}/`)).map(([id]) => Number(id)),
           async takeDown() {
-            server.pause()
+            await server.pause()
             return { restore: async () => server.resume() }
           },
           child: { module: new URL('./s3-sink-child.ts', import.meta.url), argument },

@@ -9,6 +9,7 @@ import { copyFile, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:f
 import { homedir, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
+import { pauseProcess } from '../support/pause.ts'
 import { until } from '../support/until.ts'
 import { freePort } from './kafka.ts'
 
@@ -22,7 +23,8 @@ export interface SearchServer {
   kill(): Promise<void>
   /** After `kill`: the same port, the same data. */
   start(): Promise<void>
-  pause(): void
+  /** Resolves when it stands still. */
+  pause(): Promise<void>
   resume(): void
   stop(): Promise<void>
 }
@@ -172,7 +174,7 @@ async function startServer(distribution: Distribution, settings: readonly string
     version: `${distribution.name} ${distribution.version}`,
     kill,
     start,
-    pause: () => void child?.kill('SIGSTOP'),
+    pause: () => pauseProcess(child),
     resume: () => void child?.kill('SIGCONT'),
     stop,
   }

@@ -19,7 +19,7 @@ function messageOf(config: Record<string, unknown>, path?: string): string {
 test('an unknown type names the nearest and all', () => {
   assert.equal(
     messageOf({ type: 'sqllite' }, '[1].sink'),
-    '[1].sink.type is "sqllite", which is no sink (did you mean "sqlite"?); sinks are "elasticsearch", "file", "influxdb", "mysql", "postgres", "s3", "sqlite", "stdout"',
+    '[1].sink.type is "sqllite", which is no sink (did you mean "sqlite"?); sinks are "elasticsearch", "file", "influxdb", "mongodb", "mysql", "postgres", "s3", "sqlite", "stdout"',
   )
   assert.match(messageOf({}), /sink\.type is missing/)
 })

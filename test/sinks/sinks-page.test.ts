@@ -63,7 +63,7 @@ Where an application's records go: the \`sink\` of a [consumer.conf](consumer-co
 Where the store owns the offsets (transactional, create-once), resetting the group's offsets in Kafka does not move the store: Kafka's commit is a
 mirror for lag tools. How files come to hold each record once is in [decision 0003](decisions/0003-create-once.md), objects in
 [0015](decisions/0015-object-stores.md), documents of an index in [0016](decisions/0016-search-indexes.md), rows of MySQL in
-[0017](decisions/0017-mysql.md), and points of InfluxDB in [0018](decisions/0018-points-of-influxdb.md).
+[0017](decisions/0017-mysql.md), points of InfluxDB in [0018](decisions/0018-points-of-influxdb.md), and documents of MongoDB in [0019](decisions/0019-mongodb.md).
 
 A record that cannot be stored, and how an application gets past it, sink by sink: [poison records](poison-records.md).`
   return `${[intro, ...sinks.definitions.map(section)].join('\n\n')}\n`
