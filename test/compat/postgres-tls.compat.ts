@@ -5,7 +5,7 @@ import { chmodSync, chownSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { SinkRefusedError } from '../../src/sinks/sink.ts'
+import { SinkOptionsError, SinkRefusedError } from '../../src/sinks/sink.ts'
 import { batchOf, contextOf, storeAll } from '../sinks/fixtures.ts'
 import { makeSink } from './postgres-sink-child.ts'
 import { query, startPostgres } from './postgres.ts'
@@ -45,9 +45,13 @@ test('postgres: TLS with and without a look at the certificate', async (t) => {
   assert.equal((await query(server.url(), 'SELECT 1 FROM flights')).length, 2)
   await refused({ ssl: 'verify-full', host: 'localhost' }, /self-signed certificate/)
   await refused({ ssl: 'verify-full', 'ssl.ca': certificate }, /does not match|altnames/)
-  await refused(
-    { ssl: 'verify-full', 'ssl.ca': join(directory, 'nowhere') },
-    /sink\.ssl\.ca names .*nowhere, which cannot be read/,
+  await assert.rejects(
+    sink({ ssl: 'verify-full', 'ssl.ca': join(directory, 'nowhere') }).open(contextOf()),
+    (error) => {
+      assert.ok(error instanceof SinkOptionsError, String(error))
+      assert.match(error.message, /sink\.ssl\.ca names .*nowhere, which cannot be read/)
+      return true
+    },
   )
   const plain = await startPostgres(t)
   await refused({ ...plain.options(), ssl: 'require' }, /does not support SSL/)
