@@ -114,6 +114,8 @@ export class DocumentEncoder {
     const document: Document = { _id: id }
     if (this.#columns) {
       for (const { name, record: own } of this.#columns) {
+        // It stands there already, as `id` says.
+        if (name === '_id') continue
         if (own === undefined) this.#put(document, record, name, fieldOf(name, record, value))
         else document[name] = this.#ownOf(own, record, value)
       }

@@ -51,25 +51,31 @@ const passing: Readonly<Record<number, string>> = {
 /** Stays until somebody changes something. */
 const lasting: Readonly<Record<number, string>> = {
   8: 'are "user" and "password" right?',
-  13: 'GRANT this user the role readWrite on the database',
+  13: 'give this user the role readWrite on the database',
   18: 'are "user" and "password" right?',
   20: 'transactions need a replica set: start the server with --replSet and run rs.initiate() once, one member is enough',
   263: 'transactions need plain collections: no capped one, no view, no time series',
 }
 
+/**
+ * What a document can be refused for: a key that is taken, a validator, a name or a value that no document, index or shard can have. Anything else is no fault of
+ * the record's, which would else be skipped where the application says so.
+ */
+const ofTheRecord = new Set([
+  2, 9, 14, 15, 52, 53, 54, 55, 56, 57, 61, 66, 121, 10_334, 11_000, 11_001, 12_582, 16_755, 16_756, 17_280, 17_419,
+  17_420,
+])
+
 /** The record's own fault: the operation of this index. */
 export function refusedIndex(error: unknown): number | undefined {
   const { writeErrors, errorLabels = [] } = error as MongoError
   const [first] = writeErrors ?? []
-  if (!first || errorLabels.length > 0 || passing[first.code] !== undefined || lasting[first.code] !== undefined)
-    return undefined
-  return first.index
+  return first && errorLabels.length === 0 && ofTheRecord.has(first.code) ? first.index : undefined
 }
 
-/** A COMMIT that may have happened. */
+/** Whether a commit that failed may have happened all the same: only a transient error says that it has not. */
 export function isUncertain(error: unknown): boolean {
-  const { errorLabels = [], code } = error as MongoError
-  return errorLabels.includes('UnknownTransactionCommitResult') || typeof code !== 'number'
+  return !(error as MongoError).errorLabels?.includes('TransientTransactionError')
 }
 
 export const isDuplicate = (error: unknown): boolean => (error as MongoError).code === 11_000

@@ -19,6 +19,9 @@ export const options = z.strictObject({
   database: z.string().min(1).optional().describe('Name of the database; required here or in url.'),
   ...accessOptions,
   user: accessOptions.user.describe('Name of the user, if the server asks for one.'),
+  ssl: accessOptions.ssl.describe(
+    'TLS: none, encrypted without a look at the certificate, or with certificate and host name checked. Without it: as the URL says.',
+  ),
   collection: collection
     .optional()
     .describe('Collection for the documents; created when missing. Without it: the topic’s name.'),
@@ -124,7 +127,8 @@ function decodedOr(text: string): string {
 }
 
 /** @throws SinkOptionsError for options that contradict each other */
-export function checkOptions({ mode, id, collection: documents, 'offsets.collection': offsets }: MongodbOptions): void {
+export function checkOptions(given: MongodbOptions): void {
+  const { mode, id, columns = [], collection: documents, 'offsets.collection': offsets } = given
   if (documents === offsets) throw new SinkOptionsError('sink.collection and sink.offsets.collection are the same')
   const parts = id === undefined ? [] : [id].flat()
   if (mode === 'upsert' && id === '$record') {
@@ -132,6 +136,12 @@ export function checkOptions({ mode, id, collection: documents, 'offsets.collect
       'sink.id is "$record", which no two records have in common: for "mode": "upsert" it is "$key" or a field',
     )
   }
+  if (columns.includes('_id') && id !== '_id') {
+    throw new SinkOptionsError('sink.columns has "_id", and sink.id takes another: set "id": "_id", or leave it out')
+  }
+  const names = columns.map((column) => (recordColumns.some((own) => own === column) ? column.slice(1) : column))
+  const twice = names.find((one, index) => names.indexOf(one) !== index)
+  if (twice !== undefined) throw new SinkOptionsError(`sink.columns has "${twice}" twice`)
   const allowed = Array.isArray(id) ? ['$key', '$topic', '$partition'] : ['$key', '$record']
   const other = parts.find((part) => part.startsWith('$') && !allowed.includes(part))
   if (other !== undefined) {

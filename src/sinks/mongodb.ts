@@ -182,10 +182,15 @@ export class MongodbSink implements Sink {
   }
 
   async #makeCollection(name: string): Promise<void> {
-    await this.#database.createCollection(name).catch((error: unknown) => {
-      if (!isThereAlready(error)) throw error
-    })
-    const [found] = (await this.#database.listCollections({ name }).toArray()) as mongodb.CollectionInfo[]
+    const find = async () =>
+      ((await this.#database.listCollections({ name }).toArray()) as mongodb.CollectionInfo[]).at(0)
+    let found = await find()
+    if (!found) {
+      await this.#database.createCollection(name).catch((error: unknown) => {
+        if (!isThereAlready(error)) throw error
+      })
+      found = await find()
+    }
     const kind = found?.options?.['capped'] === true ? 'capped' : (found?.type ?? 'collection')
     if (kind !== 'collection') {
       throw new SinkRefusedError(

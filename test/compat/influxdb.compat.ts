@@ -28,7 +28,8 @@ for (const [name, options] of [
       'the disk is full at any step, and is not lost on it': inMemory,
       'the disk stays full until the owner gives up': inMemory,
       'a flush that is aborted at any step can be repeated': inMemory,
-      'a topic that was created again is not taken for the old one': 'its records have times of their own',
+      'a topic that was created again is not taken for the old one':
+        'only times tell such points apart: docs/decisions/0018-points-of-influxdb.md',
     },
     async makeStore() {
       const database = fresh()

@@ -1,6 +1,9 @@
 /** The mongodb sink over a server with transactions (mongodb.ts): the conformance suite, what is read back, and each way in which it refuses. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import { type Document, Long } from 'mongodb'
 import {
   type Sink,
@@ -270,6 +273,26 @@ test('mongodb: a collection without transactions is refused at the start', async
   const capped = sinkOver(database, { collection: 'ring' })
   t.after(() => capped.close())
   assert.match((await failure(capped.open(context), SinkRefusedError)).message, /ring in .* is a capped one/)
+})
+
+test('mongodb: the statement of docs/poison-records.md moves an application past a record', async () => {
+  const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'poison-records.md'), 'utf8')
+  const [, statement] = /```js\n(db\..*?)\n```/s.exec(page)!
+  const database = fresh()
+  const numbers = { topic: 'numbers', partition: 0 }
+  const batch = batchOf(
+    Array.from({ length: 7 }, (_, id) => `{"id":${id}}`),
+    { topicPartition: numbers },
+  )
+  const readers = contextOf({ application: 'readers' })
+  await storeAll(sinkOver(database), readers, batch)
+  const db = { sluice_offsets: server.db(database).collection('sluice_offsets') }
+  const update = () => runInNewContext(statement!, { db }) as Promise<{ modifiedCount: number }>
+  assert.equal((await update()).modifiedCount, 1)
+  assert.equal((await update()).modifiedCount, 0, 'once')
+  const sink = sinkOver(database)
+  assert.equal(await opened(sink, readers, numbers), 8)
+  await sink.close()
 })
 
 test('mongodb: a server by itself, without transactions, is refused with what to do', async (t) => {

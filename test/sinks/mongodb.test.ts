@@ -98,6 +98,7 @@ test('mongodb: what is the _id, and when a record without a value deletes', () =
   assert.deepEqual(one({ key: 'k', value: null }, upsert), ['k', undefined])
   assert.deepEqual(one('{"n":5,"a":1}', { id: 'n' }), [5, { _id: 5, n: 5, a: 1 }])
   assert.deepEqual(one('{"_id":{"x":1},"a":1}', { id: '_id' }), [{ x: 1 }, { _id: { x: 1 }, a: 1 }])
+  assert.deepEqual(one('{"_id":3,"a":1}', { id: '_id', columns: ['_id', 'a'] }), [3, { _id: 3, a: 1 }])
   const several = { mode: 'upsert', id: ['$topic', '$key', 'n'] } as const
   const _id = { topic: 'flights', key: 'k', n: 1 }
   assert.deepEqual(one({ key: 'k', value: '{"n":1}' }, several), [_id, { _id, n: 1 }])
@@ -157,6 +158,8 @@ test('mongodb: options are checked as a whole, and no message shows a password',
     [{ collection: 'system.x' }, /sink\.collection is "system\.x": expected a name without \$/],
     [{ collection: 'sluice_offsets' }, /are the same/],
     [{ mode: 'upsert', id: '$record' }, /sink\.id is "\$record", which no two records have in common/],
+    [{ columns: ['_id', 'v'] }, /sink\.columns has "_id", and sink\.id takes another/],
+    [{ columns: ['$partition', 'partition'] }, /sink\.columns has "partition" twice/],
     [{ id: '$offset' }, /sink\.id has "\$offset": expected \$key, \$record, or names of fields/],
     [{ id: ['$record'] }, /sink\.id has "\$record": expected \$key, \$topic, \$partition, or names of fields/],
     [{ password: 12345678 }, /sink\.password is not shown/],
@@ -242,8 +245,10 @@ test('mongodb: which record was refused, and whether a commit may have happened'
   assert.equal(refusedIndex(bulk(112)), undefined)
   assert.equal(refusedIndex(bulk(13)), undefined)
   assert.equal(refusedIndex(bulk(11_000, { errorLabels: ['TransientTransactionError'] })), undefined)
+  assert.equal(refusedIndex(bulk(8000)), undefined, 'what is not known is nobody’s fault')
   assert.equal(refusedIndex(new Error('x')), undefined)
   assert.ok(isUncertain(Object.assign(new Error('x'), { code: 64, errorLabels: ['UnknownTransactionCommitResult'] })))
   assert.ok(isUncertain(new Error('the connection broke')))
+  assert.ok(isUncertain(Object.assign(new Error('x'), { code: 79 })), 'committed, and not confirmed')
   assert.ok(!isUncertain(Object.assign(new Error('x'), { code: 251, errorLabels: ['TransientTransactionError'] })))
 })
